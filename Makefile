@@ -1,0 +1,84 @@
+# Everything a person does here, by name. `make` alone lists it.
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+INSTALLED := $(VENV)/.installed
+
+# Ansible starts in half the time from compiled files, so a machine-wide ban on them stops here.
+unexport PYTHONDONTWRITEBYTECODE
+# molecule and ansible-lint look their helpers up on PATH.
+export PATH := $(VENV)/bin:$(PATH)
+# Named, so that neither a world-writable checkout nor a setting of the caller hides ours.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+# uv trusts what this machine trusts, where it says so, and asks the index that pip is told to ask.
+ifneq (,$(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+export UV_SYSTEM_CERTS ?= true
+endif
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock artifacts demo test story check format bench lab-up lab-down molecule docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Install the locked tools into .venv (needs only python3 >= 3.11)
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make setup: python3 >= 3.11 is needed, this is " + sys.version.split()[0] + "; choose another with: make setup PYTHON=python3.12")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements.lock > $(VENV)/uv.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
+	uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: setup ## Resolve requirements.in anew into requirements.lock
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --output-file requirements.lock requirements.in
+
+artifacts: setup ## Build the example releases that the tests and the demo deploy
+	python examples/abathur/build.py
+
+demo: artifacts ## Deploy, break and put back a small system on this machine (SYSTEM=abathur)
+	python examples/demo.py --system $(or $(SYSTEM),abathur)
+
+test: artifacts ## Run the unit, contract and integration tests
+	pytest -n auto --dist loadgroup tests/unit tests/contract tests/integration
+
+story: setup ## Put the playbooks to the table of scenarios (with VENV= and PYTHON= on another ansible-core)
+	pytest -n auto tests/integration/test_story.py
+
+check: setup ## Run every static check
+	ruff check .
+	ruff format --check .
+	mypy --strict plugins/module_utils/stagegate
+	mypy --strict tests/lab
+	yamllint --strict .
+	ansible-lint --profile production --offline --strict
+
+format: setup ## Rewrite the Python files in the house's format
+	ruff check --fix .
+	ruff format .
+
+bench: setup ## Measure; nothing here can fail a build
+	python -m tests.bench
+
+lab-up: setup ## Boot the machines of an inventory (INVENTORY=inventories/prod); needs root
+	python -m tests.lab up --inventory $(or $(INVENTORY),inventories/prod)
+
+lab-down: setup ## Remove every trace of the machines
+	python -m tests.lab down
+
+molecule: artifacts ## Run the scenarios on real machines (SCENARIO=name for one); needs root
+	molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+
+docs: setup ## Generate the reference pages
+	python docs/generate.py
+
+clean: ## Remove what the targets above made
+	rm -rf .venv .local artifacts build .pytest_cache .mypy_cache .ruff_cache .ansible
+	rm -rf plugins/module_utils/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+ALTER TABLE sessions DROP COLUMN last_event_at;
+
+ALTER TABLE sessions DROP COLUMN priority;

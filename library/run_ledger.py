@@ -1,0 +1,133 @@
+#!/usr/bin/python
+"""Begin, observe, judge and end a run on one host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: run_ledger
+short_description: Begin, observe, judge and end a run on one host
+description:
+  - Keeps the lock, the epoch and the ledger of one system on one host.
+  - Every action but C(observe) writes to the ledger before it returns.
+options:
+  action:
+    description:
+      - C(observe) tells which run is open, which release is live and which way leads back.
+      - C(open) takes the system for a run, or takes over a killed one with O(resume).
+      - C(reopen) takes the system to put its last change back.
+      - C(smoke) records the outcome of a smoke suite, and fails unless all of it passed.
+      - C(close) writes the terminal entry and frees the system.
+    type: str
+    required: true
+    choices: [observe, open, reopen, smoke, close]
+  run: {description: The run context., type: dict, required: true}
+  plan: {description: What the run will do; compared when it is resumed., type: dict}
+  owner: {description: Who runs it, and which controllers are known dead., type: dict}
+  expect_free: {description: Fail when a run holds the system., type: bool, default: false}
+  resume: {description: Take over the run of this id., type: bool, default: false}
+  parts:
+    description: The phases that a resumed run is to do.
+    type: list
+    elements: str
+    default: []
+  phase: {description: The phase that a smoke outcome belongs to., type: str, default: smoke}
+  outcome: {description: A smoke suite's outcome., type: dict}
+  expected: {description: The number of smoke tests that must pass., type: int}
+  verdict: {description: How the run ended., type: str}
+  evidence: {description: What the terminal entry shows., type: dict}
+"""
+
+EXAMPLES = r"""
+- name: Take the system
+  run_ledger:
+    action: open
+    run: "{{ stagegate_run }}"
+    plan: {kind: deploy, from: "1.0", to: "1.1"}
+    owner: {operator: night shift, controller: deploy1, controller_id: deploy1/4711}
+"""
+
+RETURN = r"""
+run: {description: The run context with its epoch., type: dict, returned: open and reopen}
+observed: {description: What the ledger says., type: dict, returned: observe}
+way_back: {description: The way back., type: dict, returned: reopen}
+entries: {description: The run's ledger entries., type: list, returned: close}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stagegate import conduct
+from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
+from ansible.module_utils.stagegate.journal import Run
+
+CHANGES_NOTHING = "observe"
+
+
+def argument_spec() -> dict[str, Any]:
+    """The module's parameters."""
+    return {
+        "action": {
+            "type": "str",
+            "required": True,
+            "choices": ["observe", "open", "reopen", "smoke", "close"],
+        },
+        "run": RUN_OPTIONS,
+        "plan": {"type": "dict"},
+        "owner": {"type": "dict"},
+        "expect_free": {"type": "bool", "default": False},
+        "resume": {"type": "bool", "default": False},
+        "parts": {"type": "list", "elements": "str", "default": []},
+        "phase": {"type": "str", "default": "smoke"},
+        "outcome": {"type": "dict"},
+        "expected": {"type": "int"},
+        "verdict": {"type": "str"},
+        "evidence": {"type": "dict"},
+    }
+
+
+def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Do one action; in check mode only observing does anything."""
+    run, action = Run.from_params(params["run"]), params["action"]
+    if action == CHANGES_NOTHING:
+        return {"observed": conduct.observe_host(run, params["expect_free"])}
+    if check_mode:
+        return {"run": params["run"], "entries": []}
+    if action == "open":
+        if params["resume"]:
+            conduct.refuse_part_too_early(run, params["parts"])
+        epoch = conduct.open_run(run, params["plan"], params["owner"], params["resume"])
+        return {
+            "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
+        }
+    if action == "reopen":
+        held, way = conduct.reopen_run(run, params["owner"])
+        taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
+        return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
+    if action == "smoke":
+        conduct.judge_smoke(run, params["phase"], params["outcome"], params["expected"])
+        return {}
+    return {"entries": conduct.close_run(run, params["verdict"], params["evidence"] or {})}
+
+
+def told(run: Run, way: dict[str, Any]) -> dict[str, Any]:
+    """What the screen shows when there is nothing to put back."""
+    if way["name"] != "none":
+        return {}
+    live = conduct.observe_host(run)["live"] or "no release"
+    message = {
+        "what": way["reason"],
+        "now": f"{run.host}: {live} is live",
+        "untouched": "every service and all data, on every host",
+        "next": "nothing",
+    }
+    return {"stagegate_report": {"verdict": "no_op", "message": message}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    run_module(module, act)
+
+
+if __name__ == "__main__":
+    main()

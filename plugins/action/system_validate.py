@@ -1,0 +1,165 @@
+"""Check everything a user wrote, on the controller, before any host is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible import context
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from stagegate import controller
+from stagegate.plan import PHASES, takes_lock
+from stagegate.validate import (
+    UNSAFE,
+    VERSION,
+    Problem,
+    check_names,
+    check_options,
+    nearest,
+    shown,
+)
+
+DOCUMENTATION = r"""
+module: system_validate
+short_description: Check a system's definition, the chosen phases and the given variables
+description:
+  - Runs on the controller and touches no host.
+  - Compares the system's nouns with the specification of the C(preflight) role, and refuses what
+    it does not know, with the path of the key and the nearest right name.
+  - Returns the run context as C(run), and who runs it as C(owner).
+options:
+  run_id: {description: The id of this invocation., type: str, required: true}
+  parts: {description: The phases that this invocation is to do., type: list, required: true}
+"""
+
+SPEC = Path(__file__).resolve().parents[2] / "roles/preflight/meta/argument_specs.yml"
+OURS = ("release_version", "resume", "accept_data_loss")
+LIVE = "live"
+
+
+class ActionModule(ActionBase):
+    """See DOCUMENTATION."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Refuse, or give the run context."""
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        problems = (
+            extra_variable_problems()
+            or phase_problems(list(variables.get("ansible_run_tags", [])))
+            or self.system_problems(variables)
+        )
+        if problems:
+            return {**result, **refusal(variables, problems)}
+        return {
+            **result,
+            "run": self.run_context(variables),
+            "owner": controller.owner(os.getppid()),
+        }
+
+    def run_context(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The context of a single phase: no lock is held."""
+        system = self.rendered(variables, "system")
+        return {
+            "id": str(self._task.args["run_id"]),
+            "epoch": 0,
+            "system": system,
+            "host": str(variables["inventory_hostname"]),
+            "state": f"{self.rendered(variables, 'state_root')}/{system}",
+            "exclusive": False,
+        }
+
+    def system_problems(self, variables: dict[str, Any]) -> list[Problem]:
+        """What is wrong with the system's nouns."""
+        options = yaml.safe_load(SPEC.read_text())["argument_specs"]["system"]["options"]
+        parts = list(self._task.args["parts"])
+        begins = takes_lock(parts) or "preflight" in parts
+        problems = check_names([str(name) for name in variables], [*options, *OURS])
+        problems += self.version_problems(variables, begins)
+        if problems:
+            return problems
+        wanted = {name: o for name, o in options.items() if begins or name != "release"}
+        values = {}
+        for name in wanted:
+            if name in variables:
+                try:
+                    values[name] = self.rendered(variables, name)
+                except AnsibleError as error:
+                    return [Problem(name, f"cannot be rendered: {error}")]
+        return check_options(values, wanted)
+
+    def version_problems(self, variables: dict[str, Any], begins: bool) -> list[Problem]:
+        """What is wrong with the wanted release, before anything is rendered from it."""
+        releases = variables.get("releases")
+        known = [str(name) for name in releases] if isinstance(releases, Mapping) else []
+        version = variables.get("release_version")
+        if version is None:
+            hint = f"known releases: {', '.join(known)}" if known else ""
+            return [Problem("release_version", "say it by -e release_version=…", hint)] * begins
+        if not isinstance(version, str):
+            return [Problem("release_version", f"must be a text, not {version!r}")]
+        if not VERSION.fullmatch(version):
+            return [Problem("release_version", f"{shown(version)} is not a version")]
+        if known and version not in known:
+            return [Problem("release_version", f"no release {version}", nearest(version, known))]
+        return []
+
+    def rendered(self, variables: dict[str, Any], name: str) -> Any:
+        """One variable, rendered to plain data.
+
+        A phase that is told no release speaks of the live one. Only the host's ledger knows it, so
+        what mentions it is rendered here with a word in its place.
+        """
+        known = {"release_version": LIVE, **variables}
+        templar = self._templar.copy_with_new_env(available_variables=known)
+        return json.loads(json.dumps(templar.template(variables[name])))
+
+
+def extra_variable_problems() -> list[Problem]:
+    """Template markers in what the command line gave: they would run on this machine."""
+    problems = []
+    for given in context.CLIARGS.get("extra_vars") or ():
+        text = Path(given[1:]).read_text() if str(given).startswith("@") else str(given)
+        if UNSAFE.search(text.replace("\n", " ")):
+            problems.append(Problem("--extra-vars", f"{shown(text)} has a template marker"))
+    return problems
+
+
+def phase_problems(tags: list[str]) -> list[Problem]:
+    """Tags that name no phase, and phases that would be skipped."""
+    known = [*PHASES, "all", "always", "tagged", "untagged"]
+    problems = [
+        Problem("--tags", f"there is no phase {shown(tag)}", nearest(tag, PHASES))
+        for tag in tags
+        if tag not in known
+    ]
+    problems += [
+        Problem("--skip-tags", f"{shown(tag)}: a phase of a deployment cannot be skipped")
+        for tag in context.CLIARGS.get("skip_tags") or ()
+        if tag in known  # any other skips nothing; molecule always gives two of its own
+    ]
+    return problems
+
+
+def refusal(variables: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The failed result for bad input."""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    what = f"{variables['inventory_hostname']}: {problems[0]}{more}"
+    parts = {
+        "what": what,
+        "now": "nothing was changed",
+        "untouched": "every host",
+        "next": "correct it and run the same command again",
+        "code": 12,
+    }
+    listed = [str(problem) for problem in problems]
+    return {"failed": True, "msg": what, "problems": listed, "stagegate": parts}

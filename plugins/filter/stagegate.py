@@ -1,0 +1,111 @@
+"""Filters for the playbooks: decisions that the core makes, given to YAML by name."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from stagegate import controller, plan
+from stagegate.errors import StagegateError
+
+GOOD = ("green", "amber")
+
+
+def new_run_id(now: datetime) -> str:
+    """An id for a run: UTC time to the second and four random hexadecimal digits."""
+    return now.strftime("%Y%m%dT%H%M%SZ") + "-" + secrets.token_hex(2)
+
+
+def is_red(hosts: list[str], hostvars: Any) -> bool:
+    """True when any of the hosts carries a verdict that must not go on."""
+    verdicts = [hostvars[host].get("stagegate_verdict", "green") for host in hosts]
+    return any(verdict not in GOOD for verdict in verdicts)
+
+
+def outcome_of(host: str, hostvars: Any, tags: list[str]) -> str:
+    """How a host ends: as its rollback said, or deployed when nothing is red anywhere."""
+    mine = hostvars[host]
+    if "stagegate_outcome" in mine:
+        return str(mine["stagegate_outcome"])
+    if is_red(list(hostvars), hostvars) or not mine["stagegate_run"]["exclusive"]:
+        return "unfinished"
+    return "deployed" if "all" in tags else "staged"
+
+
+def ended_well(hosts: list[str], hostvars: Any, on_request: bool) -> bool:
+    """True when the exit status is 0: nothing is red, and nothing went back unasked."""
+    ends = [str(hostvars[host].get("stagegate_outcome", "")) for host in hosts]
+    good = ("", "nothing", "restored") if on_request else ("", "nothing")
+    return not is_red(hosts, hostvars) and all(end in good for end in ends)
+
+
+def nothing_back(hosts: list[str], hostvars: Any) -> bool:
+    """True after a rollback that found nothing to put back on any host."""
+    ends = {hostvars[host].get("stagegate_outcome", "") for host in hosts}
+    return ends == {"nothing"}
+
+
+def main_run(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """The run that a report is about: the one that holds a host, or the first host's."""
+    found = [hostvars[host].get("report_run") or hostvars[host]["stagegate_run"] for host in hosts]
+    held = [run for run in found if run["exclusive"]]
+    return dict((held or found)[0])
+
+
+def entries_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """The ledger entries that each host gave when its run was closed."""
+    closed = {host: hostvars[host].get("__report_closed", {}) for host in hosts}
+    return {host: result["entries"] for host, result in closed.items() if "entries" in result}
+
+
+def generation(store: dict[str, Any], run: str) -> str:
+    """The path of a store's file in the data generation that a run builds."""
+    path = PurePosixPath(str(store["path"]))
+    return str(path.parent.parent / "generations" / f"gen-{run}" / path.name)
+
+
+def scratch_copy(store: dict[str, Any], run: dict[str, Any]) -> str:
+    """The path of a store's drilled copy, on which a release is rehearsed."""
+    name = PurePosixPath(str(store["path"])).name
+    return f"{run['state']}/scratch/{run['id']}/{store['name']}/{name}"
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a core function into a filter whose errors name what was wrong."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except StagegateError as error:
+            raise AnsibleFilterError(error.what) from error
+
+    return wrapped
+
+
+class FilterModule:
+    """The filters of this project."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Their names in templates."""
+        return {
+            "new_run_id": new_run_id,
+            "is_red": is_red,
+            "outcome_of": outcome_of,
+            "ended_well": ended_well,
+            "entries_by_host": entries_by_host,
+            "main_run": main_run,
+            "nothing_back": nothing_back,
+            "generation": generation,
+            "scratch_copy": scratch_copy,
+            "with_dead": controller.with_dead,
+            "takes_lock": plan.takes_lock,
+            "is_part": plan.is_part,
+            "serves": plan.serves,
+            "wave_of": plain(plan.wave_of),
+            "deployment_plan": plain(plan.deployment_plan),
+        }

@@ -1,0 +1,6 @@
+"""The pure core of Stagegate: what a deployment decides, records and proves.
+
+Modules import it on the hosts as ``ansible.module_utils.stagegate``; plugins and tests import the
+same folder on the controller as ``stagegate``. It imports no Ansible and nothing outside the
+standard library, so that it runs on any host with Python 3.9 or later.
+"""

@@ -1,0 +1,39 @@
+"""The few lines that every module shares: call the act, and turn one exception into one failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .errors import StagegateError
+
+Act = Callable[[dict[str, Any], bool], dict[str, Any]]
+
+RUN_OPTIONS: dict[str, Any] = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "id": {"type": "str", "required": True},
+        "epoch": {"type": "int", "required": True},
+        "system": {"type": "str", "required": True},
+        "host": {"type": "str", "required": True},
+        "state": {"type": "path", "required": True},
+        "exclusive": {"type": "bool", "default": True},
+        "plan": {"type": "dict"},
+    },
+}
+"""The module parameter ``run``, the same in every module that writes steps."""
+
+
+def run_module(module: Any, act: Act) -> None:
+    """Run ``act(params, check_mode)`` and end the module with its result.
+
+    A StagegateError becomes ``fail_json`` here and nowhere else. Anything else is a bug, and
+    Ansible reports it as one.
+    """
+    try:
+        result = act(module.params, bool(module.check_mode))
+    except StagegateError as error:
+        module.fail_json(**error.as_result())
+    else:
+        module.exit_json(**{"changed": False, **result})

@@ -1,0 +1,126 @@
+"""What a host's ledger says of its runs: which one is open, what is live, which way leads back.
+
+Pure functions over entries. A run begins with its ``preflight.open`` entry and ends with a
+terminal one; a rollback on request opens its run again (``rollback.reopen``), so that everything a
+rollback needs is found among the entries of the run that it undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .ledger import Entry
+
+GOOD_ENDS = ("deployed", "staged")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run as its entries tell it; ``verdict`` is empty while it is unfinished."""
+
+    id: str
+    plan: dict[str, Any]
+    verdict: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def unfinished(self) -> bool:
+        """True while the run holds the system."""
+        return not self.verdict
+
+    @property
+    def went_back(self) -> bool:
+        """True once a rollback began: from there a run only ever goes back."""
+        return any(e.phase == "rollback" and e.kind != "observed" for e in self.entries)
+
+
+def runs(entries: Iterable[Entry]) -> list[RunSummary]:
+    """The deployments in a ledger, oldest first; single phases that took no lock are left out."""
+    grouped: dict[str, list[Entry]] = {}
+    for entry in entries:
+        grouped.setdefault(entry.run, []).append(entry)
+    found = [summarize(run, group) for run, group in grouped.items()]
+    return [summary for summary in found if summary.plan]
+
+
+def summarize(run: str, entries: Sequence[Entry]) -> RunSummary:
+    """One run from its entries."""
+    plan: dict[str, Any] = {}
+    verdict = ""
+    for entry in entries:
+        if (entry.phase, entry.step) == ("preflight", "open"):
+            plan = dict(entry.state.get("plan") or {"kind": "deploy"})
+        if entry.kind == "terminal":
+            verdict = str(entry.state.get("verdict", "closed"))
+        elif (entry.phase, entry.step) == ("rollback", "reopen"):
+            verdict = ""
+    return RunSummary(run, plan, verdict, tuple(entries))
+
+
+def unfinished(entries: Iterable[Entry]) -> RunSummary | None:
+    """The run that holds the system, or None."""
+    found = [summary for summary in runs(entries) if summary.unfinished]
+    return found[-1] if found else None
+
+
+def last_change(entries: Iterable[Entry]) -> RunSummary | None:
+    """The last deployment that ended with a release live or put back, or None."""
+    found = [s for s in runs(entries) if s.verdict in ("deployed", "restored", "fenced")]
+    return found[-1] if found else None
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """How a run is undone on one host (reliability classes R0 to R4).
+
+    ``hold``: the services are stopped first. ``data``: the data link goes back. ``keep``: the
+    present data are copied as evidence, because they go on living. ``count``: the rows written
+    since activation must be counted, and none may be lost unasked. ``to``: the release that runs
+    afterwards, empty when there was none.
+    """
+
+    run: str
+    name: str
+    reason: str
+    to: str = ""
+    hold: bool = False
+    data: bool = False
+    keep: bool = False
+    count: bool = False
+
+    @property
+    def needed(self) -> bool:
+        """False when there is nothing to put back."""
+        return self.name != "none"
+
+
+def way_back(summary: RunSummary | None, doors: str = "none") -> WayBack:
+    """The way back that the entries of one run allow.
+
+    The line that decides is the first write that users may have made on the new release: with a
+    door (a proxy) that is the admission, with none it is the start itself.
+    """
+    if summary is None:
+        return WayBack("", "none", "no run is recorded: nothing was deployed here")
+    if summary.verdict in ("restored", "staged", "refused"):
+        return WayBack(summary.id, "none", f"run {summary.id} ended as {summary.verdict}")
+    begun = {(e.phase, e.step) for e in summary.entries}
+    to = str(summary.plan.get("from") or "")
+    if ("quiesce", "hold") not in begun:
+        return WayBack(summary.id, "R0", "the services were never stopped", to)
+    switched_data = any(p == "restart" and s.startswith("activate:") for p, s in begun)
+    switched = switched_data or ("restart", "activate_release") in begun
+    admitted = ("restart", "start") if doors == "none" else ("admit", "open")
+    if not switched:
+        return WayBack(summary.id, "R0", "nothing was switched", to, hold=True, data=True)
+    if admitted not in begun:
+        return WayBack(summary.id, "R1", "no user had reached it", to, hold=True, data=True)
+    if not switched_data:
+        return WayBack(summary.id, "R2", "its data were never migrated", to, hold=True)
+    if summary.plan.get("migration_class", "compatible") == "compatible" and to:
+        reason = "the former release runs on the new schema, as the rehearsal proved"
+        return WayBack(summary.id, "R2", reason, to, hold=True, keep=True)
+    reason = "the former state cannot read what was written since"
+    return WayBack(summary.id, "R4", reason, to, hold=True, data=True, keep=True, count=True)

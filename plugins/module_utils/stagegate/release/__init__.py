@@ -1,0 +1,1 @@
+"""Releases: immutable directories of code, unpacked from archives that say what they contain."""

@@ -1,0 +1,1 @@
+"""Services: held behind a guard, started, and watched until they are what they must be."""

@@ -1,0 +1,59 @@
+"""A driver's act, reduced to its step in the real ledger, with the faults that a test asks for.
+
+An action rather than a module, because the table has many rows and a host would compile a module
+for each act; the ledger is the same file that the real modules write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from stagegate.errors import StagegateError, StepFailed
+from stagegate.journal import Run, open_journal
+
+
+class ActionModule(ActionBase):
+    """Record the step; fail, or lose the host after it, when the test says so."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Act on the folder that plays the host."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        place, home = f"{given['phase']}.{given['step']}", Path(given["home"])
+        if (home / "lost").exists():
+            raise AnsibleConnectionFailure("the host is lost, as the test asks")
+        with (home / "acts").open("a") as acts:
+            acts.write(f"{place}{' (check)' if self._task.check_mode else ''}\n")
+        try:
+            self.act(place, home)
+        except StagegateError as error:
+            return {**result, "failed": True, **error.as_result()}
+        if place in given["loses"]:
+            raise AnsibleConnectionFailure("the host is lost in the middle, as the test asks")
+        return {**result, "changed": False, **given.get("result", {})}
+
+    def act(self, place: str, home: Path) -> None:
+        """Write the step; a start makes its release the live one."""
+        given = self._task.args
+        if self._task.check_mode or given["phase"] == "preflight":
+            self.fail_if_asked(place)
+            return
+        run = Run.from_params(given["run"])
+        with open_journal(run) as journal, journal.step(given["phase"], given["step"]) as step:
+            if place in given["loses"]:
+                (home / "lost").touch()
+            self.fail_if_asked(place)
+            step.done()
+        if place in ("restart.start", "rollback.start"):
+            (home / "live").write_text(given["version"])
+
+    def fail_if_asked(self, place: str) -> None:
+        """Raise what a driver raises."""
+        if place in self._task.args["fails"]:
+            raise StepFailed(f"{place} fails as the test asks")

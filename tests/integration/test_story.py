@@ -1,0 +1,294 @@
+"""The scenario table of the playbooks: who was deployed, who went back, and how it ended.
+
+The real playbooks and the real ledger run on three local hosts; the drivers are reduced to their
+steps, and fail or lose their host where a row says so. A new ansible-core is judged by this table
+before it is pinned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STORY = Path(__file__).resolve().parent / "story"
+HOSTS = ["h1", "h2", "h3"]
+
+
+@dataclass
+class Stage:
+    """Three local hosts with a live release, and what the next run does to them."""
+
+    home: Path
+    waves: list[Any] = field(default_factory=lambda: [1, 1, "100%"])
+    faults: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def inventory(self) -> dict[str, Any]:
+        hosts = {}
+        for name in HOSTS:
+            home = self.home / name
+            home.mkdir(parents=True, exist_ok=True)
+            live = home / "live"
+            service = {
+                "active": live.exists(),
+                "unit": "same",
+                "health": {"version": live.read_text() if live.exists() else "", "fault": ""},
+            }
+            hosts[name] = {
+                "ansible_connection": "story",
+                "ansible_python_interpreter": sys.executable,
+                "story_home": str(home),
+                "state_root": str(home / "state"),
+                "release_root": str(home / "srv"),
+                "data_root": str(home / "data"),
+                "story_services": {"api": service},
+                **self.faults.get(name, {}),
+            }
+        return {"all": {"children": {"demo": {"hosts": hosts, "vars": self.variables()}}}}
+
+    def variables(self) -> dict[str, Any]:
+        return {
+            "system": "demo",
+            "service_user": "demo",
+            "rollout_waves": self.waves,
+            "artifact_root": str(self.home),
+            "python": sys.executable,
+            "service_manager": "supervisor",
+            "traffic_manager": "none",
+            "stores": [],
+            "services": [
+                {"name": "api", "command": ["/bin/true"], "health": {"url": "http://127.0.0.1:1"}}
+            ],
+            "smoke": {"suite": "tests/smoke", "expected": 1, "url": "http://127.0.0.1:1"},
+            "releases": {v: {"digest": "sha256:" + "0" * 64} for v in ("1.0", "1.1", "2.0")},
+            "release": {
+                "kind": "archive",
+                "version": "{{ release_version }}",
+                "source": "/dist/demo.tar",
+                "digest": "{{ releases[release_version].digest }}",
+                "migration_class": "compatible",
+            },
+            "report_artifacts": str(self.home / "artifacts"),
+        }
+
+    def run(self, *arguments: str, playbook: str = "deploy.yml") -> int:
+        for name in HOSTS:
+            (self.home / name / "acts").unlink(missing_ok=True)
+        (self.home / "runner").mkdir(exist_ok=True)
+        done = ansible_runner.run(
+            private_data_dir=str(self.home / "runner"),
+            project_dir=str(ROOT),
+            playbook=playbook,
+            inventory=self.inventory(),
+            cmdline=" ".join(arguments),
+            quiet=True,
+            envvars={
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_ROLES_PATH": f"{STORY / 'roles'}:{ROOT / 'roles'}",
+                "ANSIBLE_ACTION_PLUGINS": f"{STORY / 'action'}:{ROOT / 'plugins/action'}",
+                "ANSIBLE_CONNECTION_PLUGINS": str(STORY / "connection"),
+                "ANSIBLE_STDOUT_CALLBACK": "default",
+                "ANSIBLE_DEPRECATION_WARNINGS": "0",
+            },
+        )
+        self.events = list(done.events)
+        return int(done.rc)
+
+    def said(self) -> str:
+        return "\n".join(str(event.get("stdout", "")) for event in self.events)
+
+    def acts(self, host: str) -> list[str]:
+        place = self.home / host / "acts"
+        return place.read_text().splitlines() if place.exists() else []
+
+    def live(self) -> dict[str, str]:
+        return {
+            name: (self.home / name / "live").read_text()
+            for name in HOSTS
+            if (self.home / name / "live").exists()
+        }
+
+    def locked(self) -> list[str]:
+        return [n for n in HOSTS if (self.home / n / "state/demo/lock").exists()]
+
+    def record(self) -> dict[str, Any]:
+        places = sorted((self.home / "artifacts").glob("*/record.json"), key=os.path.getmtime)
+        value: dict[str, Any] = json.loads(places[-1].read_text())
+        return value
+
+    def judged(self) -> list[str]:
+        """The hosts in the order in which their gates were green."""
+        return [
+            str(event["event_data"]["host"])
+            for event in self.events
+            if event["event"] == "runner_on_ok"
+            and event["event_data"]["task"] == "Play the phase gate"
+        ]
+
+    def return_hosts(self) -> None:
+        for name in HOSTS:
+            (self.home / name / "lost").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    stage = Stage(tmp_path_factory.mktemp("first"))
+    assert stage.run("-e release_version=1.0") == 0, stage.said()
+    assert stage.live() == everywhere("1.0")
+    assert stage.locked() == []
+    return stage
+
+
+@pytest.fixture
+def deployed(first: Stage, tmp_path: Path) -> Stage:
+    """Three hosts with 1.0 live: the state that the first deployment left, copied."""
+    home = tmp_path / "stage"
+    shutil.copytree(first.home, home, ignore=shutil.ignore_patterns("runner"))
+    return Stage(home)
+
+
+def everywhere(version: str) -> dict[str, str]:
+    return dict.fromkeys(HOSTS, version)
+
+
+def test_a_good_release_goes_forward_in_waves(deployed: Stage) -> None:
+    assert deployed.run("-e release_version=1.1") == 0, deployed.said()
+    assert deployed.live() == everywhere("1.1")
+    assert deployed.record()["verdict"] == "deployed"
+    assert [deployed.acts(host).count("restart.start") for host in HOSTS] == [1, 1, 1]
+    assert deployed.judged() == HOSTS
+
+
+def test_the_same_release_again_touches_nothing(deployed: Stage) -> None:
+    assert deployed.run("-e release_version=1.0") == 0, deployed.said()
+    for host in HOSTS:
+        assert [a for a in deployed.acts(host) if not a.startswith("preflight.")] == []
+    assert deployed.locked() == []
+
+
+RED = [
+    # where it fails, on which host -> hosts whose services were restarted and went back
+    ("release.stage", "h3", []),
+    ("quiesce.hold", "h1", ["h1"]),
+    ("restart.activate_release", "h1", ["h1"]),
+    ("restart.start", "h1", ["h1"]),
+    ("smoke.smoke", "h1", ["h1"]),
+    ("gate.gate", "h1", ["h1"]),
+    ("smoke.smoke", "h2", ["h1", "h2"]),
+    ("gate.gate", "h3", HOSTS),
+    ("observe.observe", "h2", HOSTS),
+]
+
+
+@pytest.mark.parametrize(("place", "host", "back"), RED)
+def test_one_red_host_takes_every_touched_host_back(
+    deployed: Stage, place: str, host: str, back: list[str]
+) -> None:
+    deployed.faults = {host: {"story_fails": [place]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert deployed.live() == everywhere("1.0"), deployed.said()
+    went = [name for name in HOSTS if "rollback.hold" in deployed.acts(name)]
+    assert went == back
+    assert deployed.locked() == []
+    assert deployed.record()["verdict"] == "restored"
+
+
+def test_a_red_preflight_changes_nothing_anywhere(deployed: Stage) -> None:
+    deployed.faults = {"h3": {"story_fails": ["preflight.probe"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+    assert [a for h in HOSTS for a in deployed.acts(h) if not a.startswith("preflight.")] == []
+
+
+@pytest.mark.parametrize("place", ["quiesce.hold", "restart.start", "gate.gate"])
+def test_a_host_lost_in_wave_two_takes_the_reachable_ones_back(deployed: Stage, place: str) -> None:
+    deployed.faults = {"h2": {"story_loses": [place]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    live = deployed.live()
+    assert (live["h1"], live["h3"]) == ("1.0", "1.0")
+    assert "quiesce.hold" not in deployed.acts("h3")
+    assert deployed.locked() == ["h2"]
+    assert deployed.record()["verdict"] == "unknown"
+    deployed.faults = {}
+    deployed.return_hosts()
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_a_failing_rollback_fences_its_host_alone(deployed: Stage) -> None:
+    deployed.faults = {"h1": {"story_fails": ["gate.gate", "rollback.start"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "rollback.fence" in deployed.acts("h1")
+    assert deployed.locked() == ["h1"]
+    assert deployed.record()["verdict"] == "fenced"
+
+
+def test_rollback_on_request_goes_to_the_release_before_and_only_once(deployed: Stage) -> None:
+    assert deployed.run("-e release_version=1.1") == 0
+    assert deployed.run("--tags rollback") == 0, deployed.said()
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.run("--tags rollback") == 0, deployed.said()
+    assert [a for h in HOSTS for a in deployed.acts(h)] == []
+    assert deployed.live() == everywhere("1.0")
+
+
+def test_a_phase_alone_opens_no_run_and_rolls_nothing_back(deployed: Stage) -> None:
+    assert deployed.run("--tags smoke") == 0, deployed.said()
+    assert {a for h in HOSTS for a in deployed.acts(h)} == {"smoke.smoke"}
+    deployed.faults = {"h2": {"story_fails": ["smoke.smoke"]}}
+    assert deployed.run("--tags smoke") != 0
+    assert {a for h in HOSTS for a in deployed.acts(h)} == {"smoke.smoke"}
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+    assert deployed.run(playbook="playbooks/smoke.yml") != 0
+
+
+@pytest.mark.parametrize("phase", ["quiesce", "migrate", "restart", "admit"])
+def test_no_changing_phase_acts_without_its_run(deployed: Stage, phase: str) -> None:
+    for playbook, arguments in (("deploy.yml", f"--tags {phase}"), (f"playbooks/{phase}.yml", "")):
+        assert deployed.run(*arguments.split(), playbook=playbook) != 0
+        assert "is a part of a run" in deployed.said()
+        assert [a for h in HOSTS for a in deployed.acts(h)] == []
+
+
+REFUSED = [
+    (["--tags", "typo", "-e", "release_version=1.1"], "there is no phase"),
+    (["--skip-tags", "gate", "-e", "release_version=1.1"], "cannot be skipped"),
+    ([], "say it by -e release_version"),
+    (["-e", "release_version=1.l"], "did you mean 1."),
+    (["-e", "'release_version=1.1;reboot'"], "is not a version"),
+    (["-e", "'release_version={{ 1 }}'"], "template marker"),
+    (["-e", "release_version=1.1", "-e", "stoers=x"], "did you mean stores?"),
+    (["-e", "release_version=1.1", "-e", "data_root=/x/../etc"], "must be written without"),
+    (["-e", "release_version=1.1", "-e", "resume=20200101T000000Z-dead"], "no run"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED)
+def test_bad_input_is_refused_before_anything(
+    deployed: Stage, arguments: list[str], words: str
+) -> None:
+    assert deployed.run(*arguments) != 0
+    assert words in deployed.said()
+    acted = [a for h in HOSTS for a in deployed.acts(h) if not a.startswith("preflight.")]
+    assert acted == []
+    assert deployed.locked() == []
+
+
+def test_check_mode_says_what_would_be_done_and_does_nothing(deployed: Stage) -> None:
+    before = {p: p.read_bytes() for p in deployed.home.rglob("ledger.jsonl")}
+    assert deployed.run("--check", "--diff", "-e", "release_version=1.1") == 0, deployed.said()
+    assert deployed.live() == everywhere("1.0")
+    assert {p: p.read_bytes() for p in deployed.home.rglob("ledger.jsonl")} == before
+    assert "restart.start (check)" in deployed.acts("h1")

@@ -1,0 +1,245 @@
+"""Beginning, taking over, closing and going back: one holder at a time, and no way lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stagegate import conduct, controller
+from stagegate.errors import BadInput, GateRed, LockHeld, Refused
+from stagegate.history import runs, unfinished, way_back
+from stagegate.journal import Run, open_journal
+from stagegate.ledger import read_ledger
+from stagegate.lock import Lock
+
+PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "digest": "d", "inputs": "i"}
+OWNER = {"operator": "night", "controller": "c1", "controller_id": "c1/boot/1/2", "started": "now"}
+DEAD = {**OWNER, "controller_id": "c1/boot/9/9", "dead": ["c1/boot/1/2"]}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def context(state: Path, run: str, epoch: int = 0, exclusive: bool = False) -> Run:
+    return Run(run, epoch, "demo", "host1", state, exclusive)
+
+
+def begin(state: Path, run: str = "run-1", plan: dict[str, str] | None = None) -> Run:
+    epoch = conduct.open_run(context(state, run), plan or PLAN, OWNER, resume=False)
+    return context(state, run, epoch, exclusive=True)
+
+
+def did(run: Run, *steps: tuple[str, str]) -> None:
+    with open_journal(run) as journal:
+        for phase, name in steps:
+            with journal.step(phase, name) as step:
+                step.done()
+
+
+def test_a_second_run_is_refused_with_the_facts_of_the_first(state: Path) -> None:
+    begin(state)
+    with pytest.raises(LockHeld) as caught:
+        begin(state, "run-2")
+    assert "run-1" in caught.value.what
+    assert "night on c1" in caught.value.what
+    assert "-e resume=run-1" in caught.value.next
+    assert "playbooks/rollback.yml" in caught.value.next
+
+
+def test_each_acquisition_raises_the_epoch_and_the_old_one_is_fenced(state: Path) -> None:
+    first = begin(state)
+    epoch = conduct.open_run(context(state, "run-1"), PLAN, DEAD, resume=True)
+    assert (first.epoch, epoch) == (1, 2)
+    with pytest.raises(LockHeld, match="fenced by epoch 2"), open_journal(first):
+        pass
+
+
+def test_a_live_holder_is_not_taken_over(state: Path) -> None:
+    begin(state)
+    with pytest.raises(LockHeld, match="less than two minutes"):
+        conduct.open_run(context(state, "run-1"), PLAN, {**OWNER, "dead": []}, resume=True)
+
+
+def test_a_silent_holder_is_taken_over(state: Path) -> None:
+    begin(state)
+    beat = json.loads((state / "heartbeat.json").read_text())
+    (state / "heartbeat.json").write_text(json.dumps({**beat, "mono": beat["mono"] - 121}))
+    assert conduct.open_run(context(state, "run-1"), PLAN, OWNER, resume=True) == 2
+
+
+def test_a_heartbeat_of_another_boot_is_silence(state: Path) -> None:
+    begin(state)
+    (state / "heartbeat.json").write_text(json.dumps({"boot_id": "other", "mono": 1e12}))
+    assert conduct.open_run(context(state, "run-1"), PLAN, OWNER, resume=True) == 2
+
+
+@pytest.mark.parametrize("key", ["to", "digest", "inputs"])
+def test_a_run_is_resumed_only_as_what_it_was_begun_as(state: Path, key: str) -> None:
+    begin(state)
+    with pytest.raises(BadInput, match=f"begun with {key}"):
+        conduct.open_run(context(state, "run-1"), {**PLAN, key: "other"}, DEAD, resume=True)
+
+
+def test_resuming_an_unknown_run_names_the_right_one(state: Path) -> None:
+    begin(state)
+    with pytest.raises(Refused, match="run-1 is the unfinished one"):
+        conduct.open_run(context(state, "run-7"), PLAN, DEAD, resume=True)
+
+
+def test_a_run_that_went_back_never_goes_forward_again(state: Path) -> None:
+    did(begin(state), ("quiesce", "hold"), ("rollback", "hold"))
+    with pytest.raises(Refused, match="only go on going back"):
+        conduct.open_run(context(state, "run-1"), PLAN, DEAD, resume=True)
+
+
+def test_closing_frees_the_system_and_closing_twice_adds_nothing(state: Path) -> None:
+    run = begin(state)
+    first = conduct.close_run(run, "deployed", {})
+    assert Lock(state).owner() is None
+    assert first[-1]["kind"] == "terminal"
+    assert begin(state, "run-2").epoch == 2
+
+
+def test_a_fenced_run_keeps_its_lock(state: Path) -> None:
+    conduct.close_run(begin(state), "fenced", {})
+    with pytest.raises(LockHeld, match="run-1"):
+        begin(state, "run-2")
+
+
+def test_a_controller_killed_between_terminal_and_unlock_blocks_nobody(state: Path) -> None:
+    run = begin(state)
+    with open_journal(run) as journal:
+        journal.note("report", "close", state={"verdict": "deployed"}, kind="terminal")
+    assert begin(state, "run-2").epoch == 2
+
+
+def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Path) -> None:
+    conduct.close_run(begin(state, "run-0"), "deployed", {})
+    Lock(state).acquire("run-1", OWNER)
+    (state / "heartbeat.json").unlink()
+    _, way = conduct.reopen_run(context(state, "run-9"), DEAD)
+    assert way["name"] == "none"
+    assert "died before its first act" in way["reason"]
+    assert Lock(state).owner() is None
+
+
+def test_a_lock_that_cannot_be_read_counts_as_held(state: Path) -> None:
+    begin(state)
+    (state / "lock/owner.json").write_bytes(b"{torn")
+    with pytest.raises(LockHeld):
+        begin(state, "run-2")
+
+
+def test_a_full_state_directory_is_not_called_locked(state: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from stagegate.journal import Run
+from stagegate import conduct
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+conduct.open_run(Run("r", 0, "demo", "h", Path(sys.argv[1]), False), {}, {}, False)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(state)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "File too large" in done.stderr
+    assert "holds this system" not in done.stderr
+
+
+def test_smoke_is_green_only_when_exactly_all_pass(state: Path) -> None:
+    run = begin(state)
+    conduct.judge_smoke(run, "smoke", {"tests": 35, "passed": 35, "failures": []}, 35)
+    bad = [
+        {"tests": 34, "passed": 34, "failures": []},
+        {"tests": 36, "passed": 36, "failures": []},
+        {"tests": 35, "passed": 34, "failures": []},
+        {"tests": 35, "passed": 34, "failures": [{"name": "t01", "message": "no"}]},
+        {},
+    ]
+    for outcome in bad:
+        with pytest.raises(GateRed):
+            conduct.judge_smoke(run, "smoke", outcome, 35)
+    kinds = [e.kind for e in read_ledger(state / "ledger.jsonl").entries if e.step == "smoke"]
+    assert kinds.count("failed") == len(bad)
+
+
+HOLD, DATA, CODE = ("quiesce", "hold"), ("restart", "activate:m"), ("restart", "activate_release")
+START = ("restart", "start")
+
+WAYS = [
+    # steps begun, migration class, former release -> way, hold, data, keep, count
+    ([("backup", "store:m")], "compatible", "1.0", ("R0", False, False, False, False)),
+    ([HOLD], "compatible", "1.0", ("R0", True, True, False, False)),
+    ([HOLD, ("migrate", "stage:m")], "one_way", "1.0", ("R0", True, True, False, False)),
+    ([HOLD, DATA], "one_way", "1.0", ("R1", True, True, False, False)),
+    ([HOLD, DATA, CODE], "compatible", "1.0", ("R1", True, True, False, False)),
+    ([HOLD, DATA, CODE, START], "compatible", "1.0", ("R2", True, False, True, False)),
+    ([HOLD, CODE, START], "one_way", "1.0", ("R2", True, False, False, False)),
+    ([HOLD, DATA, CODE, START], "one_way", "1.0", ("R4", True, True, True, True)),
+    ([HOLD, DATA, CODE, START], "compatible", "", ("R4", True, True, True, True)),
+]
+
+
+@pytest.mark.parametrize(("steps", "klass", "former", "expected"), WAYS)
+def test_the_way_back_is_what_the_ledger_allows(
+    state: Path,
+    steps: list[tuple[str, str]],
+    klass: str,
+    former: str,
+    expected: tuple[str, bool, bool, bool, bool],
+) -> None:
+    did(begin(state, plan={**PLAN, "from": former, "migration_class": klass}), *steps)
+    way = way_back(unfinished(read_ledger(state / "ledger.jsonl").entries))
+    assert (way.name, way.hold, way.data, way.keep, way.count) == expected
+    assert way.to == former
+
+
+def test_a_finished_deployment_is_opened_again_under_its_own_id_to_go_back(state: Path) -> None:
+    run = begin(state)
+    did(run, HOLD, CODE, START)
+    conduct.close_run(run, "deployed", {})
+    held, way = conduct.reopen_run(context(state, "run-2"), OWNER)
+    assert (held.id, held.epoch, held.exclusive, way["name"]) == ("run-1", 2, True, "R2")
+    did(held, ("rollback", "hold"))
+    conduct.close_run(held, "restored", {})
+    summary = runs(read_ledger(state / "ledger.jsonl").entries)[-1]
+    assert summary.verdict == "restored"
+    assert conduct.observe_host(held)["live"] == "1.0"
+
+
+def test_going_back_twice_or_from_nothing_does_nothing(state: Path) -> None:
+    assert conduct.reopen_run(context(state, "run-0"), OWNER)[1]["name"] == "none"
+    conduct.close_run(begin(state), "restored", {})
+    assert conduct.reopen_run(context(state, "run-2"), OWNER)[1]["name"] == "none"
+    assert Lock(state).owner() is None
+
+
+def test_a_killed_rollback_is_taken_over_as_a_rollback(state: Path) -> None:
+    did(begin(state), HOLD, CODE, START, ("rollback", "hold"))
+    held, way = conduct.reopen_run(context(state, "run-2"), DEAD)
+    assert (held.id, way["name"]) == ("run-1", "R2")
+
+
+def test_a_noop_takes_no_lock_and_is_written_down(state: Path) -> None:
+    epoch = conduct.open_run(context(state, "run-1"), {**PLAN, "noop": True}, OWNER, resume=False)
+    assert epoch == 0
+    assert Lock(state).owner() is None
+    assert [e.step for e in read_ledger(state / "ledger.jsonl").entries] == ["noop"]
+
+
+def test_only_a_process_of_this_machine_is_known_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    held = controller.owner(child.pid)
+    assert controller.with_dead({}, held)["dead"] == []
+    child.communicate(b"\n")
+    assert controller.with_dead({}, held)["dead"] == [held["controller_id"]]
+    assert controller.with_dead({}, {"controller_id": "elsewhere/b/1/2"})["dead"] == []
+    assert controller.with_dead({}, None)["dead"] == []

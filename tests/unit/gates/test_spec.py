@@ -1,0 +1,301 @@
+"""What a user writes is read completely or refused with every mistake in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stagegate.errors import BadInput
+from stagegate.gates.fields import Fields, is_loopback
+from stagegate.gates.matching import Matcher, examples
+from stagegate.gates.spec import read_gate, read_spec
+from stagegate.gates.windows import read_windows, stretched
+from tests.unit.gates.helpers import gate, read_one, services, spec_of
+
+BASE = "http://127.0.0.1:9"
+SQL = {"kind": "sql", "path": "/nowhere", "query": "SELECT 1"}
+JSON = {"kind": "http_json", "url": f"{BASE}/x", "path": "a.b"}
+METRIC = {"kind": "prometheus_text", "url": f"{BASE}/metrics", "metric": "m"}
+LOG = {"kind": "log", "path": "/log"}
+
+
+def mistakes(*raw: dict[str, Any], synthetic: Any = None) -> str:
+    with pytest.raises(BadInput) as caught:
+        spec_of(*raw, base=BASE, synthetic=synthetic)
+    assert caught.value.code == 12
+    return caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (gate({**METRIC, "alive_metric": "m"}, limit=1), "must be another metric"),
+        (gate(SQL, limt=1), "gates[0] (g).limt: unknown key; did you mean limit?"),
+        (gate(SQL, limit=1, samples={"mn": 3}), "(g).samples.mn: unknown key; did you mean min?"),
+        (gate({**JSON, "pth": "x"}, limit=1), "(g).source.pth: unknown key; did you mean path?"),
+        (
+            gate({**METRIC, "metrik": "x"}, limit=1),
+            "metrik: unknown key; did you mean metric?",
+        ),
+        (gate({**METRIC, "of": {"metrc": "x"}}, limit=1), "source.of.metrc: unknown key"),
+        (gate(SQL, relative={"to": "baseline", "max_facter": 2}), "did you mean max_factor?"),
+        (gate({**SQL, "zebra": 1}, limit=1), "source.zebra: unknown key; known: "),
+        (gate({"kind": "http-json"}, limit=1), "did you mean http_json?"),
+        (gate(SQL, limit=1, statistic="p90"), "statistic: must be one of"),
+        (gate(SQL, limit=1, direction="up"), "direction: must be one of at_most, at_least"),
+        (gate({**LOG}, limit=1, statistic="p99"), "log gives rate, delta, not p99"),
+        (gate(SQL, limit="100"), "limit: must be a number, not str '100'"),
+        (gate(SQL, limit=True), "limit: must be a number, not bool True"),
+        (gate(SQL, limit=float("nan")), "limit: must be a finite number"),
+        (gate(SQL, limit=float("inf")), "limit: must be a finite number"),
+        (gate(SQL, limit=10**400), "limit: must be a finite number"),
+        (gate(SQL, range=[1, float("nan")]), "range.high: must be a finite number"),
+        (gate(SQL, range=[5, 1]), "range: 5 is above 1"),
+        (gate(SQL, range=[5]), "range.low: is missing"),
+        (gate(SQL), "has no rule"),
+        (gate(SQL, target=5), "target: needs a limit"),
+        (gate(SQL, target=200, limit=100), "target: 200 is above the limit 100"),
+        (
+            gate(SQL, direction="at_least", target=50, limit=85),
+            "target: 50 is below the limit 85",
+        ),
+        (gate(SQL, equals=1, limit=2), "equals: cannot be combined"),
+        (gate(SQL, unit="furlongs", limit=1), "unit: is none of ms, s, %"),
+        (gate(SQL, relative={"to": "baseline"}), "needs exactly one of max_factor"),
+        (
+            gate(SQL, relative={"to": "baseline", "max_factor": 2, "max_percent": 5}),
+            "needs exactly one of max_factor",
+        ),
+        (gate(SQL, relative={"to": "canary", "max_factor": 2}), "to: must be one of baseline"),
+        (gate(SQL, relative={"to": "baseline", "max_factor": 0.5}), "needs 1 <= target_factor"),
+        (
+            gate(SQL, relative={"to": "baseline", "max_factor": 2, "target_factor": 3}),
+            "needs 1 <= target_factor <= max_factor",
+        ),
+        (gate(SQL, relative={"to": "baseline", "max_points": 1}), "points are for the unit %"),
+        (
+            gate(SQL, baseline="none", relative={"to": "baseline", "max_factor": 2}),
+            "none contradicts relative",
+        ),
+        (
+            gate(LOG, statistic="delta", relative={"to": "baseline", "max_factor": 2}),
+            "do not compare",
+        ),
+        (
+            gate(JSON, limit=1, samples={"min": 50, "for": 1}),
+            "50 samples cannot be read in 3",
+        ),
+        (gate(JSON, limit=1, samples={"min": 0}), "min: must be a whole number, at least 1"),
+        (gate(JSON, limit=1, samples={"every": 0}), "every: must be from 0.05 s"),
+        (gate(JSON, limit=1, samples={"for": "5 fortnights"}), "for: must be seconds"),
+        (gate(JSON, limit=1, statistic="rate", samples={"for": 0}), "longer than 0"),
+        (gate({**JSON, "url": "ftp://x/"}, limit=1), "must be an http or https url"),
+        (gate({**JSON, "url": "http://u:p@127.0.0.1:9/"}, limit=1), "without credentials"),
+        (gate({**JSON, "url": "http://elsewhere:1/"}, limit=1), "name one of app"),
+        (gate({**JSON, "service": "ap"}, limit=1), "no service 'ap'; name one of app"),
+        (gate({**METRIC, "labels": {"a": "~("}}, limit=1), "labels: a pattern is no regular"),
+        (gate({**METRIC, "labels": {"a": ["x"]}}, limit=1), "labels.a: must be a plain value"),
+        (gate({**LOG, "format": "regex"}, limit=1, statistic="rate"), "pattern: is missing"),
+        (
+            gate({**LOG, "format": "regex", "pattern": "x"}, limit=1, statistic="rate"),
+            "needs named groups",
+        ),
+        (
+            gate({"kind": "probe", "service": "app"}, limit=1, statistic="p99"),
+            "no synthetic",
+        ),
+        (gate({"kind": "version", "service": "no"}, equals=1), "name one of app"),
+        (gate({}, limit=1), "source.kind: is missing"),
+        ({"unit": "ms", "limit": 1, "source": SQL}, "gates[0].name: is missing"),
+    ],
+)
+def test_a_mistake_is_named_with_its_path(raw: dict[str, Any], said: str) -> None:
+    assert said in mistakes(raw)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = mistakes(gate(SQL, limt=1), gate({**SQL, "pat": "x"}, name="h", limit="5"), gate(SQL))
+    for part in ("limt", "gates[1] (h).source.pat", "limit: must be a number", "used twice"):
+        assert part in told
+
+
+@pytest.mark.parametrize("raw", [None, "text", 5, ["list"]])
+def test_what_is_no_mapping_is_refused(raw: Any) -> None:
+    assert "must be a mapping" in mistakes(raw)
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "said"),
+    [
+        ({"requests_per_second": 5, "urls": ["http://example.org/"]}, "on this machine"),
+        ({"requests_per_second": 5, "urls": []}, "must be a list of urls"),
+        ({"requests_per_second": 0, "urls": [f"{BASE}/"]}, "must be above 0"),
+        ({"requests_per_second": 9999, "urls": [f"{BASE}/"]}, "at most 500"),
+        ({"request_per_second": 5, "urls": [f"{BASE}/"]}, "did you mean requests_per_second?"),
+    ],
+)
+def test_synthetic_traffic_stays_on_this_machine(synthetic: Any, said: str) -> None:
+    assert said in mistakes(synthetic=synthetic)
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8000/", True),
+        ("http://127.8.9.1/", True),
+        ("http://[::1]:80/", True),
+        ("http://localhost/", True),
+        ("http://localhost.example.org/", False),
+        ("http://10.0.0.1/", False),
+        ("http://127.0.0.1.example.org/", False),
+        ("nonsense", False),
+    ],
+)
+def test_this_machine_is_known_by_its_address(url: str, local: bool) -> None:
+    assert is_loopback(url) is local
+
+
+def test_durations_are_seconds_or_words() -> None:
+    problems: list[str] = []
+    fields = Fields({"a": "500ms", "b": "5m", "c": 2, "d": "1.5h"}, "x", problems)
+    assert [fields.seconds(key, 0.0) for key in "abcd"] == [0.5, 300.0, 2.0, 5400.0]
+    assert not problems
+
+
+@pytest.mark.parametrize(
+    ("source", "statistic", "samples", "minimum"),
+    [
+        (JSON, "value", {}, 6),
+        (JSON, "value", {"every": 0.1, "for": 1}, 6),
+        (METRIC, "p99", {}, 20),
+        (METRIC, "value", {}, 6),
+        ({**METRIC, "of": {"metric": "n"}}, "rate", {}, 20),
+        (METRIC, "rate", {}, 6),
+        (SQL, "value", {}, 1),
+        (LOG, "rate", {}, 20),
+    ],
+)
+def test_the_default_minimum_counts_what_the_source_counts(
+    source: dict[str, Any], statistic: str, samples: dict[str, Any], minimum: int
+) -> None:
+    read = read_one(gate(source, statistic=statistic, samples=samples, limit=1))
+    assert read.samples.minimum == minimum
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "holds"),
+    [
+        ("200", "200", True),
+        ("200", "201", False),
+        ("!200", "201", True),
+        ("~5..", "503", True),
+        ("~5..", "5034", False),
+        ("!~/health|/metrics", "/sessions", True),
+        ("!~/health|/metrics", "/health", False),
+        ("", "", True),
+    ],
+)
+def test_matchers_match_whole_values(text: str, value: str, holds: bool) -> None:
+    assert Matcher("status", text).holds(value) is holds
+
+
+@pytest.mark.parametrize(
+    "text", ["200", "!200", "~5..", "~/sessions.*", "~a|b", "!~/health|/metrics", "~error|critical"]
+)
+def test_an_example_meets_its_matcher(text: str) -> None:
+    found = examples((Matcher("anything", text),))
+    assert found is not None
+    assert Matcher("anything", text).holds(found["anything"])
+
+
+def test_no_status_matches_a_pattern_that_is_none() -> None:
+    assert examples((Matcher("status", "~5xx"),)) is None
+
+
+WINDOW = {"name": "First minutes", "from": "0m", "to": "5m", "every": "30s"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"gates": ["q"]}, "there is no gate q; known: g"),
+        ({"to": 0}, "to: must be from"),
+        ({"from": "6m"}, "to: must be later than from"),
+        ({"evry": 3}, "did you mean every?"),
+        ({"gates": []}, "must be a list of gates' names"),
+    ],
+)
+def test_a_window_is_read_or_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(said)):
+        read_windows([{**WINDOW, **more}], ["g"])
+
+
+def test_a_window_is_compressed_by_its_scale() -> None:
+    raws = [gate(JSON, limit=1, samples=None), gate(SQL, name="once", limit=1, samples=None)]
+    raws.append(gate(METRIC, name="p99", statistic="p99", limit=1, samples={"min": 40}))
+    spec = spec_of(*raws, base=BASE)
+    [window] = read_windows([WINDOW], [g.name for g in spec.gates])
+    assert window.step == "first_minutes"
+    for scale, lasting, polls in ((1.0, 300.0, 11), (0.02, 6.0, 11)):
+        polled, once, counted = stretched(spec, window, scale).gates
+        assert polled.samples.lasting == pytest.approx(lasting)
+        assert polled.samples.polls == polls
+        assert once.samples.polls == 2
+        assert counted.samples.minimum == 40
+
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def test_every_key_is_described_once() -> None:
+    """The argument spec of the role describes exactly the keys that are read."""
+    spec = yaml.safe_load((PROJECT / "roles/gate/meta/argument_specs.yml").read_text())
+    described = spec["argument_specs"]["main"]["options"]["gate_gates"]["options"]
+    problems: list[str] = []
+    known: dict[str, set[str]] = {"": set(), "source": set(), "samples": set(), "relative": set()}
+
+    class Noted(Fields):
+        def close(self) -> None:
+            below = self.path.removeprefix("gates[0]").removeprefix(" (g)").strip(".")
+            known.setdefault(below, set()).update(self.known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("fields", "spec"):
+            patch.setattr(f"stagegate.gates.{module}.Fields", Noted)
+        listed = [s for s in (read_services()) if s]
+        for source in (JSON, METRIC, SQL, LOG, {**LOG, "format": "regex", "pattern": "(?P<a>x)"}):
+            for statistic in ("value", "rate"):
+                raw = gate(source, statistic=statistic, limit=1)
+                for how in ("factor", "percent", "points"):
+                    raw["relative"] = {"to": "baseline", f"max_{how}": 2}
+                    read_gate(raw, 0, listed, problems, 5.0)
+        for source in ({"kind": "probe"}, {"kind": "version", "service": "app"}):
+            read_gate(gate({**source}, limit=1), 0, listed, problems, 5.0)
+    assert known[""] == set(described)
+    assert known["source"] == set(described["source"]["options"])
+    assert known["samples"] == set(described["samples"]["options"])
+    assert known["relative"] == set(described["relative"]["options"])
+
+
+def read_services() -> Any:
+    return read_spec([], services(BASE)).services
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "systems").glob("*/gates.yml")), ids=str)
+def test_the_gates_of_every_system_are_written_right(path: Path) -> None:
+    """Jinja is filled with what it stands for, as far as reading the gates needs it."""
+    text = re.sub(r'"\{\{[^"]*\| length \}\}"', "33", path.read_text())
+    text = re.sub(r"\{\{[^}]*api_port[^}]*\}\}", "8000", text)
+    text = re.sub(r'"\{\{[^}]*default\((\d+)\)[^}]*\}\}"', r"\1", text)
+    text = re.sub(r"\{\{.*?\}\}", "filled", text)
+    nouns = yaml.safe_load(text)
+    health = {"url": "http://127.0.0.1:8000/health"}
+    served = [{"name": f"{path.parent.name}-api", "health": health}]
+    spec = read_spec(nouns["gates"], served, nouns["synthetic"])
+    assert len(spec.gates) == len(nouns["gates"])
+    windows = yaml.safe_load((path.parent / "windows.yml").read_text())["windows"]
+    assert read_windows(windows, [g.name for g in spec.gates])
