@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 INSTALLED := $(VENV)/.installed
+TESTS := tests/unit tests/contract tests/integration
 
 # Ansible starts in half the time from compiled files, so a machine-wide ban on them stops here.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,8 +46,10 @@ artifacts: setup ## Build the example releases that the tests and the demo deplo
 demo: artifacts ## Deploy, break and put back a small system on this machine (SYSTEM=abathur)
 	python examples/demo.py --system $(or $(SYSTEM),abathur)
 
+# The lab is one: what boots machines runs after the rest, in one process.
 test: artifacts ## Run the unit, contract and integration tests
-	pytest -n auto --dist loadgroup tests/unit tests/contract tests/integration
+	pytest -n auto -m "not lab" $(TESTS)
+	pytest -m lab $(TESTS)
 
 story: setup ## Put the playbooks to the table of scenarios (with VENV= and PYTHON= on another ansible-core)
 	pytest -n auto tests/integration/test_story.py

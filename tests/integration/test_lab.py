@@ -19,7 +19,6 @@ UNREACHABLE = 255
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(bool(missing_requirements()), reason=missing_requirements()),
-    pytest.mark.xdist_group("lab"),
 ]
 
 WRITE = """

@@ -248,7 +248,7 @@ def test_after_a_reboot_nothing_runs_until_a_run_starts_it(machine: Machine) -> 
     start(host, check_mode=False)
     os.kill(read_pid(machine.daemon), signal.SIGKILL)
     host.manager.kill(NAME)
-    until(lambda: not machine.daemon.alive)
+    until(lambda: not machine.daemon.alive and not host.manager.pids(NAME))
     state = host.manager.read([NAME])[NAME]
     assert state.exists
     assert state.stopped

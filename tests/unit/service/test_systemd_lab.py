@@ -19,7 +19,6 @@ from tests.unit.service.helpers import APP, noun
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(bool(missing_requirements()), reason=missing_requirements()),
-    pytest.mark.xdist_group("lab"),
 ]
 
 CORE = Path(__file__).parents[3] / "plugins/module_utils/stagegate"

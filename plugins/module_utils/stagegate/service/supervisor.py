@@ -62,12 +62,13 @@ class Supervisor:
         place = self.unit_path(name)
         exists = place.is_file()
         files = (str(place),) if exists else ()
-        if info is None and self.pids(name):
+        orphans = self.pids(name) if info is None else ()
+        if orphans:
             return ProcessState(
                 exists,
                 "active",
                 "orphaned",
-                main_pid=self.pids(name)[0],
+                main_pid=orphans[0],
                 enabled=exists,
                 files=files,
             )
