@@ -1,0 +1,50 @@
+"""The servers that other tests stand on are real, closed to strangers, and gone afterwards."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.servers import postgresql, redis
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_cluster_keeps_its_data_over_a_crash_and_is_gone_with_the_block():
+    with postgresql.running(max_connections="20") as cluster:
+        assert cluster.sql("SHOW max_connections") == "20"
+        cluster.sql("CREATE TABLE kept (number int); INSERT INTO kept VALUES (7)")
+        cluster.stop("immediate")
+        cluster.start()
+        assert cluster.sql("SELECT number FROM kept") == "7"
+    assert not cluster.data.exists()
+    assert not answers(cluster.port)
+
+
+def test_a_statement_that_fails_says_why():
+    with postgresql.running() as cluster, pytest.raises(AssertionError, match="missing"):
+        cluster.sql("SELECT * FROM missing")
+
+
+def test_redis_asks_for_its_password_and_keeps_what_it_is_told_to_keep():
+    with redis.running(appendonly="yes", appendfsync="always") as server:
+        assert server.command("SET", "k", "v") == "OK"
+        server.stop(signal.SIGKILL)
+        assert server.command("GET", "k") == ""
+        server.start()
+        assert server.command("GET", "k") == "v"
+        assert server.command("DBSIZE") == "1"
+        with socket.create_connection(("127.0.0.1", server.port)) as stranger:
+            stranger.sendall(b"PING\r\n")
+            assert stranger.recv(64).startswith(b"-NOAUTH")
+        assert server.password not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
+    assert not server.home.exists()
