@@ -1,0 +1,1 @@
+"""The PostgreSQL store: one database of a server on this host, migrated in place or as a copy."""
