@@ -29,6 +29,10 @@ options:
   archive: {description: The archive on this machine., type: path}
   service_user: {description: Who must not own the releases., type: str}
   migrations: {description: The folder of its migrations., type: str, default: migrations}
+  texts:
+    description: Patterns of paths (C(migrations/versions/*.py)) whose texts C(inspect) returns.
+    type: list
+    elements: str
   need_bytes: {description: Room that C(probe) asks for., type: int, default: 0}
   need_files: {description: Inodes that C(probe) asks for., type: int, default: 0}
 """
@@ -46,6 +50,7 @@ EXAMPLES = r"""
 RETURN = r"""
 migrations: {description: SHA-256 of each migration of the release., type: dict, returned: inspect}
 paths: {description: All files of the release., type: list, returned: inspect}
+texts: {description: "The texts that were asked for, by path.", type: dict, returned: inspect}
 files: {description: Number of its files., type: int, returned: inspect}
 bytes: {description: Their size., type: int, returned: inspect}
 live: {description: The live release, or the word absent., type: raw, returned: probe}
@@ -80,6 +85,7 @@ def argument_spec() -> dict[str, Any]:
         "archive": {"type": "path"},
         "service_user": {"type": "str"},
         "migrations": {"type": "str", "default": "migrations"},
+        "texts": {"type": "list", "elements": "str"},
         "need_bytes": {"type": "int", "default": 0},
         "need_files": {"type": "int", "default": 0},
     }

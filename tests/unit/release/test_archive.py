@@ -158,6 +158,26 @@ def test_inspect_tells_what_a_plan_needs(host: Host) -> None:
     assert found["bytes"] == sum(map(len, FILES.values()))
 
 
+def test_inspect_reads_out_the_texts_that_were_asked_for(host: Host) -> None:
+    files = {**FILES, "migrations/versions/a.py": "revision = 'ä'\n".encode()}
+    request = host.request("1.1", archive_bytes("1.1", files))
+    assert inspect(request)["texts"] == {}
+    found = inspect(replace(request, texts=("migrations/versions/*.py",)))
+    assert found["texts"] == {"migrations/versions/a.py": "revision = 'ä'\n"}
+
+
+def test_inspect_reads_out_neither_what_is_no_text_nor_more_than_a_plan_can_carry(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {**FILES, "migrations/versions/a.py": b"\xff"}
+    request = host.request("1.1", archive_bytes("1.1", files), texts=("migrations/*",))
+    with pytest.raises(BadInput, match=r"a\.py is not UTF-8 text"):
+        inspect(request)
+    monkeypatch.setattr(archive, "MAX_TEXT", 3)
+    with pytest.raises(BadInput, match="larger than 3 bytes"):
+        inspect(request)
+
+
 def test_refuses_one_changed_bit_and_names_both_digests(host: Host) -> None:
     data = bytearray(archive_bytes("1.1"))
     request = host.request("1.1", bytes(data))

@@ -6,7 +6,8 @@ import contextlib
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, BinaryIO, Optional
@@ -18,6 +19,9 @@ from .manifest import FileEntry, Manifest, read_manifest
 
 MAX_FILES = 50_000
 MAX_BYTES = 4 << 30
+MAX_TEXT = 8 << 20
+"""Bytes of text that are read out of an archive at most: migrations, not data."""
+
 Content = Optional[IO[bytes]]
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 KINDS = {
@@ -146,6 +150,28 @@ def read_first(handle: BinaryIO) -> Manifest:
     """Only the manifest of an archive whose digest is already known to be right."""
     with readable():
         return first_member(walk(handle), None)
+
+
+def read_texts(handle: BinaryIO, patterns: Sequence[str]) -> dict[str, str]:
+    """The texts of an archive's files, by path, whose paths match one of the patterns.
+
+    Only of an archive that read_archive has proved whole. Raises BadInput for more than a plan can
+    carry, and for what is no text.
+    """
+    found: dict[str, str] = {}
+    room = MAX_TEXT
+    with readable():
+        for member, content in walk(handle):
+            if content is None or not any(fnmatchcase(member.name, p) for p in patterns):
+                continue
+            room -= member.size
+            if room < 0:
+                raise BadInput(f"the texts to read are larger than {MAX_TEXT} bytes")
+            try:
+                found[member.name] = content.read().decode()
+            except UnicodeDecodeError as error:
+                raise BadInput(f"{member.name} is not UTF-8 text: {error}") from error
+    return found
 
 
 def first_member(

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import BadInput, Refused
 from ..files import fsync_dir, write_atomic
 from ..ledger import read_ledger
-from .archive import open_pinned, read_archive
+from .archive import open_pinned, read_archive, read_texts
 from .links import UNTOUCHED, Root, read_live
 from .manifest import NAME
 from .request import Request, recorded_manifest
@@ -26,10 +26,12 @@ def inspect(request: Request) -> dict[str, Any]:
     """Prove on the controller that the archive is the pinned one, whole, and safe to unpack.
 
     Result: {version, name, migration_class, manifest, migrations: {path: sha256}, paths,
-    files, bytes}.
+    texts: {path: text} of the paths that were asked for, files, bytes}.
     """
     with open_pinned(request.archive, request.release.digest) as handle:
         listed = read_archive(handle)
+        handle.seek(0)
+        texts = read_texts(handle, request.texts) if request.texts else {}
     check_pinned(listed, request.release, request.run.system)
     return {
         "version": listed.version,
@@ -38,6 +40,7 @@ def inspect(request: Request) -> dict[str, Any]:
         "manifest": listed.sha256,
         "migrations": listed.below(request.migrations),
         "paths": sorted(listed.files),
+        "texts": texts,
         "files": len(listed.files),
         "bytes": listed.bytes,
     }

@@ -39,6 +39,7 @@ class Request:
     need_bytes: int = 0
     need_files: int = 0
     migrations: str = "migrations"
+    texts: tuple[str, ...] = ()
 
 
 def read_release(value: dict[str, Any]) -> Release:
@@ -69,6 +70,7 @@ def read_request(params: dict[str, Any]) -> Request:
         need_bytes=int(params.get("need_bytes") or 0),
         need_files=int(params.get("need_files") or 0),
         migrations=str(params.get("migrations") or "migrations"),
+        texts=tuple(str(pattern) for pattern in params.get("texts") or ()),
     )
 
 
