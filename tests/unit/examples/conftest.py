@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from examples.abathur import build
+from examples.abathur.build import SYSTEM
+from examples.building import System, Tree
 
-EXAMPLE = Path(build.__file__).parent
+EXAMPLE = SYSTEM.home
 TOOLS = EXAMPLE / "tools"
 START_DEADLINE = 20.0
 
@@ -59,22 +60,28 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def libraries() -> build.Tree:
+def libraries() -> Tree:
     """The locked dependencies, from the cache that `make artifacts` fills."""
-    return build.libraries()
+    return SYSTEM.libraries()
+
+
+def opened(system: System, version: str, libraries: Tree) -> tarfile.TarFile:
+    """Build a release in memory and open it."""
+    tar = BytesIO()
+    system.write(version, libraries, tar)
+    tar.seek(0)
+    return tarfile.open(fileobj=tar)
 
 
 @pytest.fixture(scope="session")
-def unpacked(
-    libraries: build.Tree, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def unpacked(libraries: Tree, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Unpack a release; the same folder for the same version."""
     root = tmp_path_factory.mktemp("releases")
 
     def unpack(version: str) -> Path:
         target = root / version
         if not target.exists():
-            with tarfile.open(fileobj=BytesIO(build.build(version, libraries))) as archive:
+            with opened(SYSTEM, version, libraries) as archive:
                 archive.extractall(target, filter="data")
         return target
 

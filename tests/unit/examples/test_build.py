@@ -8,22 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
-from io import BytesIO
 
 import pytest
 import yaml
 
-from examples.abathur import build
-
-
-def opened(version, libraries):
-    return tarfile.open(fileobj=BytesIO(build.build(version, libraries)))
+from examples import building
+from examples.abathur.build import SYSTEM
+from tests.unit.examples.conftest import opened
 
 
 def test_a_build_elsewhere_gives_the_pinned_digests(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-B", build.__file__, "--dist", str(tmp_path)],
+        [sys.executable, "-B", str(SYSTEM.home / "build.py"), "--dist", str(tmp_path)],
         env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
         cwd=tmp_path,
         umask=0o077,
@@ -31,7 +27,7 @@ def test_a_build_elsewhere_gives_the_pinned_digests(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    pins = yaml.safe_load(build.PINS.read_text())["releases"]
+    pins = yaml.safe_load(SYSTEM.pins.read_text())["releases"]
     built = {
         path.stem.removeprefix("abathur-"): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in tmp_path.glob("*.tar")
@@ -39,9 +35,9 @@ def test_a_build_elsewhere_gives_the_pinned_digests(tmp_path):
     assert built == {v: pin["digest"].removeprefix("sha256:") for v, pin in pins.items()}
 
 
-@pytest.mark.parametrize("version", build.versions())
+@pytest.mark.parametrize("version", SYSTEM.versions())
 def test_the_manifest_names_every_other_file(version, libraries):
-    archive = opened(version, libraries)
+    archive = opened(SYSTEM, version, libraries)
     first, *others = archive.getmembers()
     assert first.name == "manifest.json"
     manifest = json.load(archive.extractfile(first))
@@ -60,7 +56,7 @@ def test_the_manifest_names_every_other_file(version, libraries):
 
 
 def test_a_member_says_nothing_of_the_machine_that_built_it(libraries):
-    for member in opened("1.1", libraries):
+    for member in opened(SYSTEM, "1.1", libraries):
         assert member.isreg()
         assert (member.uid, member.gid, member.uname, member.gname, member.mtime) == (
             *(0, 0, "", ""),
@@ -70,28 +66,28 @@ def test_a_member_says_nothing_of_the_machine_that_built_it(libraries):
 
 
 def test_a_digest_that_differs_from_the_pin_is_refused_by_name():
-    pins = yaml.safe_load(build.PINS.read_text())["releases"]
-    build.compare(pins)
+    pins = yaml.safe_load(SYSTEM.pins.read_text())["releases"]
+    SYSTEM.compare(pins)
     pins["1.1"] = {**pins["1.1"], "digest": "sha256:" + 64 * "0"}
-    with pytest.raises(build.BuildError, match=r"in 1\.1\.\n.*--pin"):
-        build.compare(pins)
+    with pytest.raises(building.BuildError, match=r"in 1\.1\.\n.*--pin"):
+        SYSTEM.compare(pins)
 
 
 def test_a_release_that_is_no_longer_there_is_refused_by_name():
-    pins = yaml.safe_load(build.PINS.read_text())["releases"]
+    pins = yaml.safe_load(SYSTEM.pins.read_text())["releases"]
     del pins["2.3-dies"]
-    with pytest.raises(build.BuildError, match=r"2\.3-dies"):
-        build.compare(pins)
+    with pytest.raises(building.BuildError, match=r"2\.3-dies"):
+        SYSTEM.compare(pins)
 
 
 def test_a_cached_wheel_that_was_changed_is_not_used(libraries, tmp_path, monkeypatch):
-    for wheel in build.WHEELS.glob("*.whl"):
+    for wheel in building.WHEELS.glob("*.whl"):
         shutil.copy(wheel, tmp_path)
-    monkeypatch.setattr(build, "WHEELS", tmp_path)
-    assert build.find_wheels().keys() == build.locked_hashes().keys()
-    wheel = build.find_wheels()["starlette"]
+    monkeypatch.setattr(building, "WHEELS", tmp_path)
+    assert SYSTEM.find_wheels().keys() == SYSTEM.locked_hashes().keys()
+    wheel = SYSTEM.find_wheels()["starlette"]
     wheel.write_bytes(wheel.read_bytes() + b" ")
-    assert "starlette" not in build.find_wheels()
+    assert "starlette" not in SYSTEM.find_wheels()
 
 
 def test_what_tools_leave_in_a_source_tree_is_no_part_of_a_release(tmp_path):
@@ -104,11 +100,11 @@ def test_what_tools_leave_in_a_source_tree_is_no_part_of_a_release(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert list(build.read_tree(tmp_path)) == ["kept.py"]
+    assert list(building.read_tree(tmp_path)) == ["kept.py"]
 
 
 def test_a_release_lies_over_the_one_it_is_based_on():
-    base, later = build.source_of("1.1"), build.source_of("2.2-breaks-old")
+    base, later = SYSTEM.source_of("1.1"), SYSTEM.source_of("2.2-breaks-old")
     assert "migrations/0101.session-priority.sql" in later
     assert base["lib/abathur/edition.py"] != later["lib/abathur/edition.py"]
     assert base["lib/abathur/sessions.py"] == later["lib/abathur/sessions.py"]

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from examples.abathur import build
+from examples.abathur.build import SYSTEM
 from tests.unit.examples.conftest import run_tool, selftest, started
 from tests.unit.examples.test_schema import EXPECTED
 
@@ -65,9 +65,9 @@ def structure(path):
 SOUND = ([("ok",)], [], set())
 
 
-@pytest.mark.parametrize("version", build.versions())
+@pytest.mark.parametrize("version", SYSTEM.versions())
 def test_a_release_says_what_catches_it(version):
-    release = build.read_release(version)
+    release = SYSTEM.read_release(version)
     assert release["migration_class"] in ("compatible", "one_way")
     assert release["description"]
     assert release["net"]
