@@ -63,7 +63,12 @@ def system_page() -> str:
     """What a user writes about a system."""
     specs = load(ROOT / "roles/preflight/meta/argument_specs.yml")["argument_specs"]["system"]
     text = plain(specs["description"])
-    return f"{NOTE}\n# What you write about a system\n\n{text}\n\n{table(specs['options'])}\n"
+    parts = [f"{NOTE}\n# What you write about a system", text, table(specs["options"])]
+    for path in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
+        noun = load(path)["argument_specs"].get("noun")
+        if noun:
+            parts += [f"## {plain(noun['short_description'])}", table(noun["options"])]
+    return "\n\n".join(parts) + "\n"
 
 
 def roles_page() -> str:

@@ -16,10 +16,11 @@ options:
       - C(open) takes the system for a run, or takes over a killed one with O(resume).
       - C(reopen) takes the system to put its last change back.
       - C(smoke) records the outcome of a smoke suite, and fails unless all of it passed.
+      - C(warn) says, before users are admitted, that the automatic way back ends there.
       - C(close) writes the terminal entry and frees the system.
     type: str
     required: true
-    choices: [observe, open, reopen, smoke, close]
+    choices: [observe, open, reopen, smoke, warn, close]
   run: {description: The run context., type: dict, required: true}
   plan: {description: What the run will do; compared when it is resumed., type: dict}
   owner: {description: Who runs it, and which controllers are known dead., type: dict}
@@ -35,6 +36,10 @@ options:
   expected: {description: The number of smoke tests that must pass., type: int}
   verdict: {description: How the run ended., type: str}
   evidence: {description: What the terminal entry shows., type: dict}
+  admitted:
+    description: Users may have reached the new release through another host of a shared store.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -69,7 +74,7 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": ["observe", "open", "reopen", "smoke", "close"],
+            "choices": ["observe", "open", "reopen", "smoke", "warn", "close"],
         },
         "run": RUN_OPTIONS,
         "plan": {"type": "dict"},
@@ -82,6 +87,7 @@ def argument_spec() -> dict[str, Any]:
         "expected": {"type": "int"},
         "verdict": {"type": "str"},
         "evidence": {"type": "dict"},
+        "admitted": {"type": "bool", "default": False},
     }
 
 
@@ -100,12 +106,14 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
         }
     if action == "reopen":
-        held, way = conduct.reopen_run(run, params["owner"])
+        held, way = conduct.reopen_run(run, params["owner"], params["admitted"])
         taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
         return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
     if action == "smoke":
         conduct.judge_smoke(run, params["phase"], params["outcome"], params["expected"])
         return {}
+    if action == "warn":
+        return {"warnings": [conduct.warn_of_no_return(run, params["run"]["plan"])]}
     return {"entries": conduct.close_run(run, params["verdict"], params["evidence"] or {})}
 
 

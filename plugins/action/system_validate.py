@@ -38,7 +38,7 @@ options:
   parts: {description: The phases that this invocation is to do., type: list, required: true}
 """
 
-SPEC = Path(__file__).resolve().parents[2] / "roles/preflight/meta/argument_specs.yml"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 OURS = ("release_version", "resume", "accept_data_loss")
 LIVE = "live"
 
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
 
     def system_problems(self, variables: dict[str, Any]) -> list[Problem]:
         """What is wrong with the system's nouns."""
-        options = yaml.safe_load(SPEC.read_text())["argument_specs"]["system"]["options"]
+        options = system_options(str(variables.get("traffic_manager")))
         parts = list(self._task.args["parts"])
         begins = takes_lock(parts) or "preflight" in parts
         problems = check_names([str(name) for name in variables], [*options, *OURS])
@@ -122,6 +122,30 @@ class ActionModule(ActionBase):
         known = {"release_version": LIVE, **variables}
         templar = self._templar.copy_with_new_env(available_variables=known)
         return json.loads(json.dumps(templar.template(variables[name])))
+
+
+def role_options(role: str, entry: str) -> dict[str, Any]:
+    """The options that a role describes under an entry; none when it has no such entry."""
+    place = ROLES / role / "meta/argument_specs.yml"
+    specs = yaml.safe_load(place.read_text())["argument_specs"] if place.exists() else {}
+    return dict(specs.get(entry, {}).get("options", {}))
+
+
+def driver_options(family: str) -> dict[str, dict[str, Any]]:
+    """What each driver of a family adds to its noun, by kind."""
+    found = sorted(ROLES.glob(f"{family}_*"))
+    return {path.name.removeprefix(f"{family}_"): role_options(path.name, "noun") for path in found}
+
+
+def system_options(traffic_manager: str) -> dict[str, Any]:
+    """The keys of a system's nouns, with those that its drivers describe themselves."""
+    options = role_options("preflight", "system")
+    stores = options["stores"]
+    stores["by_kind"] = driver_options("store")
+    stores["options"]["migrations"]["by_kind"] = driver_options("migrate")
+    options["release"]["by_kind"] = driver_options("release")
+    options["traffic"]["options"] = role_options(f"traffic_{traffic_manager}", "noun")
+    return options
 
 
 def extra_variable_problems() -> list[Problem]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from stagegate import controller, plan
+from stagegate import controller, places, plan
 from stagegate.errors import StagegateError
 
 GOOD = ("green", "amber")
@@ -63,16 +62,43 @@ def entries_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
     return {host: result["entries"] for host, result in closed.items() if "entries" in result}
 
 
-def generation(store: dict[str, Any], run: str) -> str:
-    """The path of a store's file in the data generation that a run builds."""
-    path = PurePosixPath(str(store["path"]))
-    return str(path.parent.parent / "generations" / f"gen-{run}" / path.name)
+def wave_of(host: str, hosts: list[str], hostvars: Any) -> int:
+    """The wave of a host, from what its system's hosts say of themselves."""
+    serving = {name: bool(hostvars[name]["services"]) for name in hosts}
+    mine = hostvars[host]
+    migration_class = mine["release"].get("migration_class") or "compatible"
+    return plan.wave_of(host, serving, mine["rollout_waves"], str(migration_class))
 
 
-def scratch_copy(store: dict[str, Any], run: dict[str, Any]) -> str:
-    """The path of a store's drilled copy, on which a release is rehearsed."""
-    name = PurePosixPath(str(store["path"])).name
-    return f"{run['state']}/scratch/{run['id']}/{store['name']}/{name}"
+def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
+    """True when users may have reached the new release of a store that this host only keeps."""
+    if hostvars[host]["services"]:
+        return False
+    told = [hostvars[name].get("rollback_seen", {}) for name in hosts]
+    return any(seen.get("observed", {}).get("admitted", True) for seen in told)
+
+
+def lacking_fact(hosts: list[str], hostvars: Any, fact: str, wanted: str) -> list[str]:
+    """The hosts that were to reach a point of the rollback (by their way back) and did not."""
+    ways = {name: hostvars[name].get("rollback_way") or {} for name in hosts}
+    return [name for name in hosts if ways[name].get(wanted, True) and fact not in hostvars[name]]
+
+
+def is_lost(mine: Any) -> bool:
+    """True for a host that did not answer when the run was taken back."""
+    return bool((mine.get("rollback_seen") or {}).get("unreachable", False))
+
+
+def lost_servers(hosts: list[str], hostvars: Any) -> list[str]:
+    """The hosts behind a door that cannot be reached: they are shut out of the users' way."""
+    doored = [name for name in hosts if hostvars[name]["traffic_manager"] != "none"]
+    return [name for name in doored if is_lost(hostvars[name])]
+
+
+def door_keeper(hosts: list[str], hostvars: Any) -> str:
+    """The first reachable host behind a door, which speaks to the door for those that are lost."""
+    doored = [name for name in hosts if hostvars[name]["traffic_manager"] != "none"]
+    return next((name for name in doored if not is_lost(hostvars[name])), "")
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,12 +126,16 @@ class FilterModule:
             "entries_by_host": entries_by_host,
             "main_run": main_run,
             "nothing_back": nothing_back,
-            "generation": generation,
-            "scratch_copy": scratch_copy,
+            "generation": plain(places.generation),
+            "scratch_copy": plain(places.scratch_copy),
+            "admitted_elsewhere": admitted_elsewhere,
+            "lacking_fact": lacking_fact,
+            "lost_servers": lost_servers,
+            "door_keeper": door_keeper,
             "with_dead": controller.with_dead,
             "takes_lock": plan.takes_lock,
             "is_part": plan.is_part,
             "serves": plan.serves,
-            "wave_of": plain(plan.wave_of),
+            "wave_of": plain(wave_of),
             "deployment_plan": plain(plan.deployment_plan),
         }

@@ -7,7 +7,15 @@ from typing import Any
 
 from .clock import Clock, SystemClock
 from .errors import BadInput, GateRed, LockHeld, Refused
-from .history import RunSummary, WayBack, last_change, summarize, unfinished, way_back
+from .history import (
+    RunSummary,
+    WayBack,
+    admitted,
+    last_change,
+    summarize,
+    unfinished,
+    way_back,
+)
 from .journal import Journal, Run, open_journal, step_lock
 from .ledger import Entry, read_ledger
 from .lock import Lock, held_error
@@ -32,7 +40,7 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
         "last": brief(last),
         "live": live_release(last),
         "owner": held,
-        "way_back": asdict(way_back(open_run or last)),
+        "admitted": admitted(open_run or last),
     }
 
 
@@ -199,9 +207,10 @@ def refuse_if_changed(left: RunSummary, plan: dict[str, Any]) -> None:
             )
 
 
-def reopen_run(run: Run, owner: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
+def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, dict[str, Any]]:
     """Take the system to put its last change back; return that run's context and its way back.
 
+    ``elsewhere``: users may have reached the new release through another host of a shared store.
     An unfinished run is taken over; a finished one is opened again under its own id, so that every
     path the rollback uses stands among its entries. With nothing to put back nothing is taken.
     """
@@ -213,7 +222,7 @@ def reopen_run(run: Run, owner: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
         if held is not None and not any(e.run == held.get("run") for e in entries):
             return run, asdict(forget(lock, held, owner, clock))
         summary = unfinished(entries) or last_change(entries)
-        way = way_back(summary)
+        way = way_back(summary, elsewhere)
         ours = run.exclusive and summary is not None and summary.id == run.id
         if summary is None or not (ours or way.needed):
             return replace(run, id=way.run or run.id), asdict(way)
@@ -257,6 +266,17 @@ def judge_smoke(run: Run, phase: str, outcome: dict[str, Any], expected: int) ->
                 next="read the smoke results in the report",
             )
         step.done()
+
+
+def warn_of_no_return(run: Run, plan: dict[str, Any]) -> str:
+    """Say, and write down, that no rollback will be automatic once users are admitted."""
+    text = (
+        f"{run.host}: from here on going back from {plan['to']} to {plan['from']} loses what users "
+        "write, and needs -e accept_data_loss=<the exact count>: its migration is one_way"
+    )
+    with open_journal(run) as journal:
+        journal.note("admit", "no_return", evidence={"said": text})
+    return text
 
 
 def close_run(run: Run, verdict: str, evidence: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,8 +13,6 @@ from typing import Any
 
 from .ledger import Entry
 
-GOOD_ENDS = ("deployed", "staged")
-
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -75,7 +73,8 @@ def last_change(entries: Iterable[Entry]) -> RunSummary | None:
 class WayBack:
     """How a run is undone on one host (reliability classes R0 to R4).
 
-    ``hold``: the services are stopped first. ``data``: the data link goes back. ``keep``: the
+    ``hold``: the services are stopped first. ``revert``: the migration's own way down is gone.
+    ``data``: each store is put back, or proves that nothing half-made is left. ``keep``: the
     present data are copied as evidence, because they go on living. ``count``: the rows written
     since activation must be counted, and none may be lost unasked. ``to``: the release that runs
     afterwards, empty when there was none.
@@ -86,6 +85,7 @@ class WayBack:
     reason: str
     to: str = ""
     hold: bool = False
+    revert: bool = False
     data: bool = False
     keep: bool = False
     count: bool = False
@@ -96,11 +96,26 @@ class WayBack:
         return self.name != "none"
 
 
-def way_back(summary: RunSummary | None, doors: str = "none") -> WayBack:
+def admitted(summary: RunSummary | None) -> bool:
+    """True when users may have written on the new release through this host.
+
+    With a door (a proxy) that is the admission; with none it is the start itself, of a host on
+    which services run.
+    """
+    if summary is None:
+        return False
+    begun = {(e.phase, e.step) for e in summary.entries}
+    plan = summary.plan
+    if plan.get("doors", "none") != "none":
+        return ("admit", "open") in begun
+    return bool(plan.get("serves", True)) and ("restart", "start") in begun
+
+
+def way_back(summary: RunSummary | None, elsewhere: bool = False) -> WayBack:
     """The way back that the entries of one run allow.
 
-    The line that decides is the first write that users may have made on the new release: with a
-    door (a proxy) that is the admission, with none it is the start itself.
+    The line that decides is the first write that users may have made on the new release.
+    ``elsewhere`` says that they may have made it through another host, of a store that hosts share.
     """
     if summary is None:
         return WayBack("", "none", "no run is recorded: nothing was deployed here")
@@ -110,17 +125,26 @@ def way_back(summary: RunSummary | None, doors: str = "none") -> WayBack:
     to = str(summary.plan.get("from") or "")
     if ("quiesce", "hold") not in begun:
         return WayBack(summary.id, "R0", "the services were never stopped", to)
+    if downgradable(summary, begun):
+        reason = "its migration leads down again, as the rehearsal proved"
+        return WayBack(summary.id, "R3", reason, to, hold=True, revert=True, data=True, keep=True)
     switched_data = any(p == "restart" and s.startswith("activate:") for p, s in begun)
-    switched = switched_data or ("restart", "activate_release") in begun
-    admitted = ("restart", "start") if doors == "none" else ("admit", "open")
-    if not switched:
+    if not (switched_data or ("restart", "activate_release") in begun):
         return WayBack(summary.id, "R0", "nothing was switched", to, hold=True, data=True)
-    if admitted not in begun:
+    if not (elsewhere or admitted(summary)):
         return WayBack(summary.id, "R1", "no user had reached it", to, hold=True, data=True)
     if not switched_data:
         return WayBack(summary.id, "R2", "its data were never migrated", to, hold=True)
-    if summary.plan.get("migration_class", "compatible") == "compatible" and to:
+    stays = bool(to) or bool(summary.plan.get("in_place"))
+    if summary.plan.get("migration_class", "compatible") == "compatible" and stays:
         reason = "the former release runs on the new schema, as the rehearsal proved"
         return WayBack(summary.id, "R2", reason, to, hold=True, keep=True)
     reason = "the former state cannot read what was written since"
     return WayBack(summary.id, "R4", reason, to, hold=True, data=True, keep=True, count=True)
+
+
+def downgradable(summary: RunSummary, begun: set[tuple[str, str]]) -> bool:
+    """True when a declared way down is to be gone: a migration of that class began in place."""
+    if summary.plan.get("migration_class") != "reversible":
+        return False
+    return any(p == "migrate" and s.startswith("apply:") for p, s in begun)

@@ -41,7 +41,7 @@ def database_name(store: Mapping[str, Any], run: str, which: str) -> str:
     if len(name) > NAME_LIMIT:
         raise BadInput(
             f"stores.{store['name']}.database: {store['database']} leaves no room for a run's name",
-            next=f"choose a name of at most {NAME_LIMIT - len(name) + len(store['database'])} bytes",
+            next=f"choose a name that is {len(name) - NAME_LIMIT} bytes shorter",
         )
     return name
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .errors import BadInput
 from .ledger import digest
+from .places import in_place
 
 PHASES = (
     "preflight",
@@ -35,6 +36,9 @@ REQUIRES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """What the ledger must hold before a phase is done by itself: no tag is destructive on its own."""
 
+REVERSIBLE = ("alembic",)
+"""Kinds of migrations that can lead down again."""
+
 WAVES = 5
 """The most waves a rollout may have: the story in ``deploy.yml`` tells as many."""
 
@@ -60,8 +64,9 @@ def lacking(phase: str, done: Container[tuple[str, str]], stores: Iterable[str])
 def wave_sizes(waves: Sequence[Any], hosts: int) -> list[int]:
     """How many hosts go forward in each wave: numbers are counts, "50%" is of all hosts.
 
-    Sizes add up until all hosts are in: ``[1, "50%", "100%"]`` of 6 hosts is 1, 3, 2. At least one
-    host goes with each wave while there are any.
+    Sizes add up until all hosts are in: ``[1, "50%", "100%"]`` of 6 hosts is 1, 3, 2. A share is
+    rounded down, as Ansible's ``serial`` does, but at least one host goes with each wave while there
+    are any.
     """
     sizes: list[int] = []
     left = hosts
@@ -69,7 +74,7 @@ def wave_sizes(waves: Sequence[Any], hosts: int) -> list[int]:
         share = re.fullmatch(r"(\d{1,3})%", str(wave))
         if share is None and not str(wave).isdigit():
             raise BadInput(f"rollout_waves: {wave!r} is neither a number nor a percentage")
-        wanted = -(-hosts * int(share.group(1)) // 100) if share else int(wave)
+        wanted = hosts * int(share.group(1)) // 100 if share else int(wave)
         size = min(left, max(1, wanted)) if left else 0
         sizes.append(size)
         left -= size
@@ -83,10 +88,20 @@ def wave_sizes(waves: Sequence[Any], hosts: int) -> list[int]:
     return sizes
 
 
-def wave_of(host: str, hosts: Sequence[str], waves: Sequence[Any]) -> int:
-    """The number of the wave, from 1, in which a host goes forward; hosts go in their order."""
-    place = list(hosts).index(host)
-    for number, size in enumerate(wave_sizes(waves, len(hosts)), start=1):
+def wave_of(
+    host: str, serving: Mapping[str, bool], waves: Sequence[Any], migration_class: str
+) -> int:
+    """The number of the wave, from 1, in which a host goes forward.
+
+    ``serving`` tells of each host of the system, in their order, whether services run on it. Hosts
+    without any (a shared database, a proxy) go first, with the canary. A schema of a shared store
+    that the former release cannot use lets nobody stay behind: then all go in one wave.
+    """
+    together = not all(serving.values()) and migration_class != "compatible"
+    if together or not serving[host]:
+        return 1
+    place = [name for name, serves in serving.items() if serves].index(host)
+    for number, size in enumerate(wave_sizes(waves, sum(serving.values())), start=1):
         if place < size:
             return number
         place -= size
@@ -102,21 +117,44 @@ def deployment_plan(
 ) -> dict[str, Any]:
     """The plan of a run on one host.
 
-    ``migrate`` names the stores that have pending migrations; ``noop`` is true when the wanted
-    release already runs, whole and healthy, and nothing is pending: then nothing is touched.
+    ``migrate`` names the stores that have pending migrations; ``freeze`` those that have none but
+    are kept at the same instant, because the release's data may have to go back as a whole;
+    ``in_place`` those whose live data the migration itself changes.
+    ``noop`` is true when the wanted release already runs, whole and healthy, and nothing is
+    pending: then nothing is touched.
     """
     version = str(release["version"])
     migrate = {name: list(names) for name, names in pending.items() if names}
+    migration_class = str(release.get("migration_class") or "compatible")
+    stores = [store for store in nouns["stores"] if store["name"] in migrate]
+    refuse_impossible_way_down(stores, migration_class)
+    whole = migration_class == "one_way" and migrate
     return {
         "kind": "deploy",
         "from": live,
         "to": version,
         "digest": str(release.get("digest") or release.get("commit") or ""),
-        "migration_class": str(release.get("migration_class") or "compatible"),
+        "migration_class": migration_class,
         "migrate": migrate,
+        "freeze": [s["name"] for s in nouns["stores"] if "migrations" not in s] if whole else [],
+        "in_place": [s["name"] for s in stores if in_place(s, migration_class)],
+        "doors": nouns.get("doors", "none"),
+        "serves": bool(nouns["services"]),
         "inputs": digest(nouns)[:16],
         "noop": live == version and not migrate and running_well,
     }
+
+
+def refuse_impossible_way_down(stores: Iterable[Mapping[str, Any]], migration_class: str) -> None:
+    """Raise BadInput for a way down that the store's migrations do not have."""
+    for store in stores:
+        kind = store["migrations"]["kind"]
+        if migration_class == "reversible" and kind not in REVERSIBLE:
+            raise BadInput(
+                f"release.migration_class is reversible, but migrate_{kind} of the store "
+                f"{store['name']} has no way down",
+                next="declare it compatible (proved by the rehearsal) or one_way",
+            )
 
 
 def serves(services: Mapping[str, Any], version: str) -> bool:

@@ -16,6 +16,7 @@ from .command import run_command
 from .errors import StepFailed
 from .files import make_private_dir
 from .journal import Journal
+from .places import scratch_copy
 
 
 def open_to(user: str, database: Path, scratch: Path) -> None:
@@ -34,25 +35,23 @@ def open_to(user: str, database: Path, scratch: Path) -> None:
         os.chown(place, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
-def copies(params: dict[str, Any], scratch: Path) -> dict[str, str]:
+def copies(params: dict[str, Any]) -> dict[str, str]:
     """The environment that names each store's rehearsed copy to a release.
 
     ``rehearsal.copies`` maps a store's name to the variable that the release reads its place from.
     """
     names = params["rehearsal"].get("copies") or {}
-    places = {
-        store["name"]: str(scratch / store["name"] / Path(store["path"]).name)
-        for store in params["stores"]
-    }
-    return {variable: places[store] for store, variable in names.items()}
+    stores = {store["name"]: store for store in params["stores"]}
+    return {var: scratch_copy(stores[name], params["run"]) for name, var in names.items()}
 
 
 def rehearse(journal: Journal, params: dict[str, Any]) -> None:
     """Run the self-tests of the new and of the old release on the copy; raise StepFailed."""
     rehearsal, host = params["rehearsal"], journal.run.host
-    named = copies(params, journal.run.scratch)
+    named = copies(params)
     for place in named.values():
-        open_to(params["user"], Path(place), journal.run.scratch)
+        if place.startswith("/"):  # a database knows its users by itself
+            open_to(params["user"], Path(place), journal.run.scratch)
     releases = [("new", params["new_path"])]
     if params.get("old_path"):
         releases.append(("old", params["old_path"]))

@@ -101,7 +101,7 @@ def check_value(value: Any, option: Mapping[str, Any], path: str) -> list[Proble
 
 def check_items(values: Sequence[Any], option: Mapping[str, Any], path: str) -> list[Problem]:
     """The problems of each item, and names that stand twice."""
-    inner = {"type": option.get("elements", "raw"), "options": option.get("options")}
+    inner = {**option, "type": option.get("elements", "raw")}
     problems: list[Problem] = []
     seen: set[str] = set()
     for number, value in enumerate(values):
@@ -114,10 +114,19 @@ def check_items(values: Sequence[Any], option: Mapping[str, Any], path: str) -> 
 
 
 def check_mapping(value: Mapping[str, Any], option: Mapping[str, Any], path: str) -> list[Problem]:
-    """The problems of a mapping: against its options, or of its texts when it has none."""
-    if option.get("options"):
-        return check_options(value, option["options"], path)
-    return check_text(value, path)
+    """The problems of a mapping: against its options, or of its texts when it has none.
+
+    ``by_kind`` holds the options that the driver named by the mapping's ``kind`` adds; while that
+    is wrong, nothing else can be judged.
+    """
+    options = option.get("options") or {}
+    drivers = option.get("by_kind")
+    if drivers is not None:
+        wrong = check_options({"kind": value.get("kind")}, {"kind": options["kind"]}, path)
+        if wrong:
+            return wrong
+        options = {**options, **drivers[str(value["kind"])]}
+    return check_options(value, options, path) if options else check_text(value, path)
 
 
 def check_text(value: Any, path: str) -> list[Problem]:

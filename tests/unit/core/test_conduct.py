@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Pa
     conduct.close_run(begin(state, "run-0"), "deployed", {})
     Lock(state).acquire("run-1", OWNER)
     (state / "heartbeat.json").unlink()
-    _, way = conduct.reopen_run(context(state, "run-9"), DEAD)
+    _, way = conduct.reopen_run(context(state, "run-9"), DEAD, False)
     assert way["name"] == "none"
     assert "died before its first act" in way["reason"]
     assert Lock(state).owner() is None
@@ -202,11 +203,49 @@ def test_the_way_back_is_what_the_ledger_allows(
     assert way.to == former
 
 
+APPLY, OPEN = ("migrate", "apply:m"), ("admit", "open")
+DATA_HOST = {"serves": False, "in_place": ["m"]}
+SHARED = [
+    # steps begun, the plan, reached through another host -> way, revert, data
+    ([HOLD], {**DATA_HOST, "migration_class": "reversible"}, True, ("R0", False, True)),
+    ([HOLD, APPLY], {**DATA_HOST, "migration_class": "reversible"}, False, ("R3", True, True)),
+    ([HOLD, APPLY, DATA, START], {**DATA_HOST, "from": ""}, True, ("R2", False, False)),
+    ([HOLD, APPLY, DATA, START], DATA_HOST, False, ("R1", False, True)),
+    (
+        [HOLD, DATA, START],
+        {"serves": False, "migration_class": "one_way"},
+        False,
+        ("R1", False, True),
+    ),
+    (
+        [HOLD, DATA, START],
+        {"serves": False, "migration_class": "one_way"},
+        True,
+        ("R4", False, True),
+    ),
+    ([HOLD, CODE, START], {"doors": "haproxy"}, False, ("R1", False, True)),
+    ([HOLD, CODE, START, OPEN], {"doors": "haproxy"}, False, ("R2", False, False)),
+]
+
+
+@pytest.mark.parametrize(("steps", "more", "elsewhere", "expected"), SHARED)
+def test_a_shared_store_goes_back_by_what_all_its_hosts_did(
+    state: Path,
+    steps: list[tuple[str, str]],
+    more: dict[str, Any],
+    elsewhere: bool,
+    expected: tuple[str, bool, bool],
+) -> None:
+    did(begin(state, plan={**PLAN, "from": "1.0", **more}), *steps)
+    way = way_back(unfinished(read_ledger(state / "ledger.jsonl").entries), elsewhere)
+    assert (way.name, way.revert, way.data) == expected
+
+
 def test_a_finished_deployment_is_opened_again_under_its_own_id_to_go_back(state: Path) -> None:
     run = begin(state)
     did(run, HOLD, CODE, START)
     conduct.close_run(run, "deployed", {})
-    held, way = conduct.reopen_run(context(state, "run-2"), OWNER)
+    held, way = conduct.reopen_run(context(state, "run-2"), OWNER, False)
     assert (held.id, held.epoch, held.exclusive, way["name"]) == ("run-1", 2, True, "R2")
     did(held, ("rollback", "hold"))
     conduct.close_run(held, "restored", {})
@@ -216,15 +255,15 @@ def test_a_finished_deployment_is_opened_again_under_its_own_id_to_go_back(state
 
 
 def test_going_back_twice_or_from_nothing_does_nothing(state: Path) -> None:
-    assert conduct.reopen_run(context(state, "run-0"), OWNER)[1]["name"] == "none"
+    assert conduct.reopen_run(context(state, "run-0"), OWNER, False)[1]["name"] == "none"
     conduct.close_run(begin(state), "restored", {})
-    assert conduct.reopen_run(context(state, "run-2"), OWNER)[1]["name"] == "none"
+    assert conduct.reopen_run(context(state, "run-2"), OWNER, False)[1]["name"] == "none"
     assert Lock(state).owner() is None
 
 
 def test_a_killed_rollback_is_taken_over_as_a_rollback(state: Path) -> None:
     did(begin(state), HOLD, CODE, START, ("rollback", "hold"))
-    held, way = conduct.reopen_run(context(state, "run-2"), DEAD)
+    held, way = conduct.reopen_run(context(state, "run-2"), DEAD, False)
     assert (held.id, way["name"]) == ("run-1", "R2")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from plugins.action.system_validate import system_options
 from stagegate.errors import BadInput
 from stagegate.plan import (
     deployment_plan,
@@ -20,9 +20,7 @@ from stagegate.plan import (
 )
 from stagegate.validate import check_names, check_options, nearest
 
-ROOT = Path(__file__).resolve().parents[3]
-SPEC = yaml.safe_load((ROOT / "roles/preflight/meta/argument_specs.yml").read_text())
-OPTIONS = SPEC["argument_specs"]["system"]["options"]
+OPTIONS = system_options("none")
 
 GOOD: dict[str, Any] = {
     "system": "demo",
@@ -131,7 +129,7 @@ def test_the_nearest_name_is_given_or_all_of_them() -> None:
 WAVES = [
     ([1, "50%", "100%"], 6, [1, 3, 2]),
     ([1, "50%", "100%"], 1, [1, 0, 0]),
-    ([1, "50%", "100%"], 3, [1, 2, 0]),
+    ([1, "50%", "100%"], 3, [1, 1, 1]),
     ([1, "10%", "50%", "100%"], 10, [1, 1, 5, 3]),
     (["100%"], 4, [4]),
     ([2, 2], 4, [2, 2]),
@@ -141,10 +139,28 @@ WAVES = [
 @pytest.mark.parametrize(("waves", "hosts", "sizes"), WAVES)
 def test_waves_take_every_host_once(waves: list[Any], hosts: int, sizes: list[int]) -> None:
     assert wave_sizes(waves, hosts) == sizes
-    names = [f"h{n}" for n in range(hosts)]
-    taken = [wave_of(name, names, waves) for name in names]
+    serving = {f"h{n}": True for n in range(hosts)}
+    taken = [wave_of(name, serving, waves, "one_way") for name in serving]
     assert [taken.count(n) for n in range(1, len(sizes) + 1)] == sizes
     assert taken == sorted(taken)
+
+
+@pytest.mark.parametrize(
+    ("migration_class", "taken"),
+    [("compatible", [1, 1, 1, 2, 3]), ("reversible", [1] * 5), ("one_way", [1] * 5)],
+)
+def test_hosts_that_share_a_store_wait_for_nobody_when_only_the_new_release_can_use_it(
+    migration_class: str, taken: list[int]
+) -> None:
+    serving = {"db": False, "door": False, "a1": True, "a2": True, "a3": True}
+    waves = [1, "50%", "100%"]
+    assert [wave_of(name, serving, waves, migration_class) for name in serving] == taken
+
+
+def test_a_way_down_that_the_migrations_do_not_have_is_refused() -> None:
+    release = {**GOOD["release"], "migration_class": "reversible"}
+    with pytest.raises(BadInput, match="migrate_sql of the store memory has no way down"):
+        deployment_plan(release, "1.0", {"memory": ["0002"]}, GOOD, True)
 
 
 @pytest.mark.parametrize("waves", [[1], ["50%"], [1, "half"], [1, 1, 1, 1, 1, "100%"], []])
