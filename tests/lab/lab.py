@@ -20,7 +20,7 @@ from tests.lab import (
 )
 from tests.lab.errors import LabError
 from tests.lab.home import Home
-from tests.lab.spec import MachineSpec, read_inventory
+from tests.lab.spec import MachineSpec, read_inventory, refuse_shared_addresses
 
 if TYPE_CHECKING:
     import subprocess
@@ -54,10 +54,13 @@ class Lab:
     def up_machines(self, specs: list[MachineSpec], *, fresh: bool = False) -> dict[str, Machine]:
         """Do what `up` does, for machines that no inventory names."""
         self._require()
+        named = [spec.name for spec in specs]
         with self.home.lock():
             image.ensure_image(self.home)
+            standing = [made for made in self.machines().values() if made.name not in named]
+            refuse_shared_addresses([*(made.spec for made in standing), *specs])
             if fresh:
-                _all_at_once(power.remove, [self.home.machine(spec.name) for spec in specs])
+                _all_at_once(power.remove, [self.home.machine(name) for name in named])
             self._boot(specs)
         return {spec.name: Machine(self.home, spec) for spec in specs}
 
@@ -74,18 +77,19 @@ class Lab:
         return known[name]
 
     def down(self, inventory: Path | None = None, *, images: bool = False) -> None:
-        """Remove an inventory's machines, or all; with the last one goes everything but the image.
+        """Remove every trace of the lab but its image, or one inventory's machines.
 
-        `images` removes the image as well, when no machine is left.
+        The latter leaves what the machines of others use: key, ssh_config and bridge.
+        `images` removes the image as well, which is everybody's.
         """
         self._require()
-        named = (
-            [spec.name for spec in read_inventory(inventory)] if inventory else self.home.names()
-        )
+        if inventory and images:
+            raise LabError("the image is everybody's: --images is for a down without --inventory")
         with self.home.lock():
+            named = [s.name for s in read_inventory(inventory)] if inventory else self.home.names()
             wanted = [self.home.machine(name) for name in named if name in self.home.names()]
             _all_at_once(power.remove, wanted)
-            if self.home.names():
+            if inventory:
                 self._write_client_files()
                 return
             disk.unshare(self.home.machines)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.lab import access, disk, network
+from tests.lab import access, disk, network, units
 from tests.lab.cgroup import Cgroup
 from tests.lab.errors import LabError
 from tests.lab.home import Home, MachineFiles, held_descriptors
@@ -34,7 +34,8 @@ def read_spec(files: MachineFiles) -> MachineSpec | None:
     """Return what a machine was made as; None when it was never wholly made."""
     if not files.spec.exists():
         return None
-    return MachineSpec(**json.loads(files.spec.read_text(encoding="utf-8")))
+    made = json.loads(files.spec.read_text(encoding="utf-8"))
+    return MachineSpec(**{**made, "units": tuple(made.get("units", ()))})
 
 
 def boot(home: Home, spec: MachineSpec) -> None:
@@ -55,6 +56,8 @@ def boot(home: Home, spec: MachineSpec) -> None:
         return
     disk.ensure_disk(files, spec.disk_bytes)
     disk.mount(files, home.tree)
+    if not files.known_hosts.exists():
+        units.enable(files.root, spec.units)
     access.ensure_identity(home, files, spec)
     _start(files, cgroup)
 
@@ -117,10 +120,14 @@ def _claim(files: MachineFiles, spec: MachineSpec) -> None:
         access.write(files.spec, json.dumps(asdict(spec)))
     elif known != spec:
         raise LabError(
-            f"{spec.name} exists with {known.address} and {known.disk_bytes} bytes of disk, and is "
-            f"now asked for with {spec.address} and {spec.disk_bytes}; nothing was changed. "
-            "Make it anew: python -m tests.lab up --fresh"
+            f"{spec.name} exists with {_told(known)}, and is now asked for with {_told(spec)}; "
+            "nothing was changed. Make it anew: python -m tests.lab up --fresh"
         )
+
+
+def _told(spec: MachineSpec) -> str:
+    served = f" and {', '.join(spec.units)}" if spec.units else ""
+    return f"{spec.address}, {spec.disk_bytes} bytes of disk{served}"
 
 
 def _start(files: MachineFiles, cgroup: Cgroup) -> None:

@@ -53,6 +53,29 @@ def test_an_inventory_is_read_through_its_children(tmp_path):
     ]
 
 
+def test_the_servers_a_host_asks_for_are_read(tmp_path):
+    (tmp_path / "hosts.yml").write_text(
+        "data: {hosts: {db1: {ansible_host: 10.77.0.22, lab_units: [redis-server, postgresql]}}}",
+        encoding="utf-8",
+    )
+    assert read_inventory(tmp_path)[0].units == ("postgresql", "redis-server")
+
+
+@pytest.mark.parametrize("units", ["postgresql", "[mysql]", "[../../ssh]"])
+def test_a_server_that_no_machine_has_is_refused(tmp_path, units):
+    hosts = f"data: {{hosts: {{db1: {{ansible_host: 10.77.0.22, lab_units: {units}}}}}}}"
+    (tmp_path / "hosts.yml").write_text(hosts, encoding="utf-8")
+    with pytest.raises(LabError, match="lab_units"):
+        read_inventory(tmp_path)
+
+
+def test_two_machines_cannot_have_one_address(tmp_path):
+    hosts = "web: {hosts: {a: {ansible_host: 10.77.0.22}, b: {ansible_host: 10.77.0.22}}}"
+    (tmp_path / "hosts.yml").write_text(hosts, encoding="utf-8")
+    with pytest.raises(LabError, match="a and b have one address"):
+        read_inventory(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "web: {hosts: {}}", "web: [", "web:"])
 def test_an_inventory_without_hosts_is_refused(tmp_path, text):
     (tmp_path / "hosts.yml").write_text(text, encoding="utf-8")
@@ -60,7 +83,7 @@ def test_an_inventory_without_hosts_is_refused(tmp_path, text):
         read_inventory(tmp_path)
 
 
-@pytest.mark.parametrize("environment", ["prod", "staging"])
+@pytest.mark.parametrize("environment", ["prod", "staging", "sparkle"])
 def test_the_shipped_inventories_can_be_booted(environment):
     machines = read_inventory(PROJECT / environment)
     assert len({machine.address for machine in machines}) == len(machines) >= 1
