@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,19 @@ def inventory(tmp_path_factory):
         "lab:\n  hosts:\n"
         "    promise1: {ansible_host: 10.77.0.241, lab_disk: 256M}\n"
         "    promise2: {ansible_host: 10.77.0.242, lab_disk: 256M}\n",
+        encoding="utf-8",
+    )
+    yield directory
+    Lab().down(directory)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """The inventory of another set of tests: one machine that has every server."""
+    directory = tmp_path_factory.mktemp("servers")
+    (directory / "hosts.yml").write_text(
+        "lab:\n  hosts:\n    servers1:\n      ansible_host: 10.77.0.243\n      lab_disk: 512M\n"
+        "      lab_units: [haproxy, postgresql, redis-server]\n",
         encoding="utf-8",
     )
     yield directory
@@ -230,3 +244,87 @@ def test_down_leaves_nothing_even_when_the_one_before_was_killed(inventory, seco
     killed(["down", "--inventory", str(inventory)], seconds)
     lab.down(inventory)
     assert traces("promise1") == traces("promise2") == []
+
+
+RUNNING = ("haproxy", "postgresql@15-main", "redis-server")
+
+
+def sql(machine, text):
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-v", "ON_ERROR_STOP=1"]
+    done = machine.run(*psql, given=text)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_machine_runs_the_servers_it_asks_for_and_no_others(machine, servers):
+    asked = Lab().up(servers)["servers1"]
+    assert asked.run("systemctl", "is-active", *RUNNING).stdout.split() == ["active"] * 3
+    assert machine.run("systemctl", "is-active", *RUNNING).stdout.split() == ["inactive"] * 3
+    assert asked.run("redis-cli", "ping").stdout.strip() == "PONG"
+
+
+def test_nothing_in_the_image_is_one_host_s_own(servers):
+    Lab().up(servers)
+    tree = Lab().home.tree
+    own = ["etc/ssl/private/*", "etc/ssh/ssh_host_*", "etc/postgresql/*", "var/lib/postgresql/*"]
+    assert [str(path) for pattern in own for path in tree.glob(pattern)] == []
+
+
+def test_a_power_loss_takes_from_a_database_what_was_not_synced(servers):
+    machine = Lab().up(servers)["servers1"]
+    sql(machine, "CREATE TABLE promise (n int); ALTER SYSTEM SET wal_writer_delay = '10s';")
+    machine.run("systemctl", "restart", "postgresql@15-main")
+    sql(machine, "INSERT INTO promise VALUES (1)")
+    sql(machine, "SET synchronous_commit = off; INSERT INTO promise VALUES (2)")
+    assert sql(machine, "SELECT n FROM promise") == ["1", "2"]
+    machine.power_off()
+    machine.power_on()
+    assert sql(machine, "SELECT n FROM promise") == ["1"]
+
+
+def test_a_power_loss_leaves_a_cache_what_was_synced(servers):
+    machine = Lab().up(servers)["servers1"]
+    machine.run(
+        "tee", "-a", "/etc/redis/redis.conf", given="\nappendonly yes\nappendfsync always\n"
+    )
+    machine.run("systemctl", "restart", "redis-server")
+    assert machine.run("redis-cli", "set", "kept", "yes").stdout.strip() == "OK"
+    machine.power_off()
+    machine.power_on()
+    assert machine.run("redis-cli", "get", "kept").stdout.strip() == "yes"
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.2, 2.0])
+def test_a_cluster_that_lost_its_power_half_made_is_made_anew(servers, seconds):
+    lab = Lab()
+    lab.down(servers)
+    killed(["up", "--inventory", str(servers)], seconds)
+    lab.machine("servers1").power_off()
+    machine = lab.up(servers)["servers1"]
+    assert sql(machine, "SHOW server_encoding") == ["UTF8"]
+    made = sql(machine, "SELECT system_identifier FROM pg_control_system()")
+    machine.power_off()
+    machine.power_on()
+    assert sql(machine, "SELECT system_identifier FROM pg_control_system()") == made
+
+
+def test_the_end_of_one_set_of_machines_does_not_disturb_another(machine, servers, tmp_path):
+    lab = Lab()
+    lab.up(servers)
+    before, key = boot_id(machine), lab.home.key.read_bytes()
+    lab.down(servers)
+    assert boot_id(machine) == before
+    shutil.copy(servers / "hosts.yml", tmp_path)
+    for directory in (servers, tmp_path):
+        lab.down(directory)
+    assert (lab.home.key.read_bytes(), lab.home.ssh_config.exists()) == (key, True)
+
+
+def test_an_address_that_another_machine_has_is_refused(machine, tmp_path):
+    before = boot_id(machine)
+    hosts = f"lab: {{hosts: {{intruder: {{ansible_host: {machine.address}}}}}}}"
+    (tmp_path / "hosts.yml").write_text(hosts, encoding="utf-8")
+    with pytest.raises(LabError, match="promise1 and intruder have one address"):
+        Lab().up(tmp_path)
+    assert boot_id(machine) == before
+    assert traces("intruder") == []
