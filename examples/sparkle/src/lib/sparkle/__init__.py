@@ -1,0 +1,1 @@
+"""Sparkle: a learning companion that keeps messages and answers questions with tools."""

@@ -1,0 +1,11 @@
+"""What this release offers beyond the base service; a later release replaces this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from sparkle.service import Service
+
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = ()
