@@ -125,7 +125,7 @@ def check_mapping(value: Mapping[str, Any], option: Mapping[str, Any], path: str
         wrong = check_options({"kind": value.get("kind")}, {"kind": options["kind"]}, path)
         if wrong:
             return wrong
-        options = {**options, **drivers[str(value["kind"])]}
+        options = {**options, **drivers.get(str(value["kind"]), {})}
     return check_options(value, options, path) if options else check_text(value, path)
 
 

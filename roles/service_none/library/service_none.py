@@ -20,7 +20,11 @@ options:
     choices: [probe, prepare, hold, start, steady, restore, fence]
   run: {description: The run context., type: dict, required: true}
   phase: {description: The phase that the step belongs to., type: str, default: restart}
-  services: {description: The noun services; it must be empty., type: list, elements: dict, required: true}
+  services:
+    description: The noun services; it must be empty.
+    type: list
+    elements: dict
+    required: true
   service_user: {description: The account that migrations run as., type: str}
   version: {description: The release of the run., type: str}
   release_root: {description: Where the releases lie; for C(prepare)., type: path}

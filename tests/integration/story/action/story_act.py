@@ -28,8 +28,10 @@ class ActionModule(ActionBase):
         place, home = f"{given['phase']}.{given['step']}", Path(given["home"])
         if (home / "lost").exists():
             raise AnsibleConnectionFailure("the host is lost, as the test asks")
-        with (home / "acts").open("a") as acts:
-            acts.write(f"{place}{' (check)' if self._task.check_mode else ''}\n")
+        said = f"{place}{' (check)' if self._task.check_mode else ''}\n"
+        for log, line in ((home / "acts", said), (home.parent / "order", f"{home.name}:{said}")):
+            with log.open("a") as acts:
+                acts.write(line)
         try:
             self.act(place, home)
         except StagegateError as error:
