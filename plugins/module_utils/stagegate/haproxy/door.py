@@ -10,7 +10,7 @@ from ..errors import StepFailed
 from .config import Survival, keep_states, read_survival, worker_pid
 from .model import Door
 from .runtime import Runtime
-from .servers import DRAIN, MAINT, READY, Server, find_server, read_backend
+from .servers import Server, find_server, read_backend
 
 LOOK = 0.1
 """Seconds between two looks: HAProxy tells nobody of a change, it can only be asked."""
@@ -102,6 +102,3 @@ def idle(server: Server) -> bool:
 def opened(door: Door) -> Handle:
     """The door, answering. Raises StepFailed when it does not."""
     return Handle(door, Runtime(door.socket))
-
-
-__all__ = ["DRAIN", "MAINT", "READY", "Handle", "idle", "opened"]

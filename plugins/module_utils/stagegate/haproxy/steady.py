@@ -12,7 +12,7 @@ from .closing import set_state, shut_off
 from .door import Handle
 from .model import Task
 from .opening import well
-from .servers import DRAIN, MAINT, READY, Server
+from .servers import DRAIN, READY, Server
 
 ACTIONS = ("open", "close", "shut", "steady")
 
@@ -125,6 +125,3 @@ def set_weight(task: Task, handle: Handle, wanted: int) -> None:
             untouched="every service and all data",
             next="find out what reloads HAProxy or sets its weights, then run this again",
         )
-
-
-__all__ = ["DRAIN", "MAINT", "steady", "weigh"]
