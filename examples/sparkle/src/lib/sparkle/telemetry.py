@@ -99,7 +99,9 @@ class Telemetry:
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         # The name of the function that answers: a path with keys in it would be a metric for each.
         operation = getattr(scope.get("endpoint"), "__name__", UNKNOWN)
-        SECONDS.labels(operation, *self._who).observe(seconds)
+        # How fast a mistake of the caller's is refused says nothing about the operation.
+        if not 400 <= status < 500:
+            SECONDS.labels(operation, *self._who).observe(seconds)
         REQUESTS.labels(operation, f"{status // 100}xx", *self._who).inc()
         level = logging.ERROR if status >= 500 else logging.INFO
         fields = {"operation": operation, "method": scope["method"], "status": status}
