@@ -14,26 +14,17 @@ from tests.scenario.host import Host
 SMOKE_TESTS = 35
 
 
-class Stage:
-    """The hosts of one inventory; `scratch` takes artifacts and logs."""
+class Commands:
+    """The project's playbooks against one inventory; `scratch` takes artifacts and logs."""
 
     def __init__(self, inventory: str, scratch: Path) -> None:
         self.inventory = inventory
-        self._scratch = scratch
+        self.scratch = scratch
         self._numbers = itertools.count(1)
-        lab = Lab()
-        names = [spec.name for spec in read_inventory(Path(inventory))]
-        self.hosts = {name: Host(lab.machine(name), scratch) for name in names}
-
-    @property
-    def host(self) -> Host:
-        """The only host."""
-        (host,) = self.hosts.values()
-        return host
 
     def start(self, playbook: str, *arguments: str) -> Running:
         """Start one of the project's playbooks."""
-        place = self._scratch / f"command-{next(self._numbers)}"
+        place = self.scratch / f"command-{next(self._numbers)}"
         return deployment.start(place, self.inventory, playbook, *arguments)
 
     def play(self, playbook: str, *arguments: str) -> Outcome:
@@ -47,6 +38,22 @@ class Stage:
     def roll_back(self, *arguments: str) -> Outcome:
         """Put back what is red, unfinished or live."""
         return self.play("playbooks/rollback.yml", *arguments)
+
+
+class Stage(Commands):
+    """The hosts of one inventory, each with abathur on it."""
+
+    def __init__(self, inventory: str, scratch: Path) -> None:
+        super().__init__(inventory, scratch)
+        lab = Lab()
+        names = [spec.name for spec in read_inventory(Path(inventory))]
+        self.hosts = {name: Host(lab.machine(name), scratch) for name in names}
+
+    @property
+    def host(self) -> Host:
+        """The only host."""
+        (host,) = self.hosts.values()
+        return host
 
     def assert_invariants(self, release: str) -> None:
         """Check every host: what must always be true, and that the smoke tests pass."""
