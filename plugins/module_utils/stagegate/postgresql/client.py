@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import Refused, StagegateError, StepFailed
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     import psycopg
 
     Connection = psycopg.Connection[Any]
-    Composed = psycopg.sql.Composable
+    Composed = psycopg.sql.Composed
+    Part = Union[str, psycopg.sql.Composable]
 else:
-    Connection = Composed = Any
+    Connection = Composed = Part = Any
 
 
 def library() -> Any:
@@ -35,7 +36,7 @@ def library() -> Any:
     return psycopg
 
 
-def named(text: str, *names: str | Composed) -> Composed:
+def named(text: str, *names: Part) -> Composed:
     """A statement with names put into its ``{}``, quoted; what is composed already is put in whole.
 
     ``text`` is written by us, never taken from outside.
@@ -53,26 +54,26 @@ def listed(text: str, names: Iterable[str], between: str = ", ") -> Composed:
     return joined
 
 
-def literal(value: str | int) -> Composed:
+def literal(value: str | int) -> Part:
     """A value in a statement that the server binds no values to (ALTER, CREATE, COPY)."""
-    quoted: Composed = library().sql.Literal(value)
+    quoted: Part = library().sql.Literal(value)
     return quoted
 
 
 def rows(connection: Connection, query: str | Composed, *values: Any) -> list[tuple[Any, ...]]:
     """All rows of a query with few of them."""
-    return connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]
+    return connection.execute(query, values or None).fetchall()
 
 
 def value(connection: Connection, query: str | Composed, *values: Any) -> Any:
     """The first value of a query's first row; None when it has no row."""
-    row = connection.execute(query, values or None).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(query, values or None).fetchone()
     return None if row is None else row[0]
 
 
 def do(connection: Connection, statement: str | Composed, *values: Any) -> None:
     """Run a statement that answers nothing."""
-    connection.execute(statement, values or None)  # type: ignore[arg-type]
+    connection.execute(statement, values or None)
 
 
 @contextmanager
