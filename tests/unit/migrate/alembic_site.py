@@ -125,6 +125,13 @@ class Site:
             **changes,
         }
 
+    def copy(self, which: str, run: str = "run-1") -> str:
+        """A copy of the live database, called as the run calls it; its place."""
+        run = {"gen": "run-2"}.get(which, run)
+        name = places.database_name(self.store, run, which)
+        self.cluster.sql(f"CREATE DATABASE {name} TEMPLATE {self.database} OWNER {self.owner}")
+        return places.url(self.store, name)
+
     def apply(self, release: Path, phase: str = "migrate", **changes: Any) -> dict[str, Any]:
         """Apply, as the module does."""
         params = self.params(release, **changes)

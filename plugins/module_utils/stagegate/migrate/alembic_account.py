@@ -122,7 +122,8 @@ def refuse_stamped(store: Store, run: Run, state: State, entries: Iterable[Entry
     if under and state.revision not in under:
         said = f"its objects are those of {' and '.join(sorted(r or 'none' for r in under))}"
     elif last is not None:
-        said = in_words(lacking(last, state))
+        gone = lacking(last, state)
+        said = f"lacks {in_words(gone)}" if gone else ""
     if said:
         raise Refused(
             f"{store.database} on {run.host} names the revision {state.revision or 'none'}, "
