@@ -21,7 +21,7 @@ from locust import FastHttpUser, between, task
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from acknowledged import Log  # noqa: E402 - found only by the path above
+from acknowledged import Log
 
 LOG = Log(Path(os.environ.get("SPARKLE_ACK_LOG", "acknowledged.jsonl")))
 COMPLETE = bool(os.environ.get("SPARKLE_RELEASE_AT_LEAST"))
