@@ -1,0 +1,106 @@
+"""Smoke tests 7 to 12: the schema as the database itself tells it, by name.
+
+After a rollback an older release meets the schema of a newer one, which may have more. Release 1.0
+has no history of tools: tests 8 to 11 assert that its endpoint is absent there.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+OWNER = "sparkle"
+TABLE = "user_tool_history"
+SINCE_1_0 = {
+    "users": {
+        "id": "integer",
+        "name": "character varying(100)",
+        "created_at": "timestamp without time zone",
+    },
+    # What a message's text is kept in changes; how it is found and whose it is does not.
+    "messages": {
+        "id": "bigint",
+        "key": "character varying(100)",
+        "user_id": "integer",
+        "encoding": "character varying(20)",
+        "created_at": "timestamp without time zone",
+    },
+}
+KEYS = {"users_pkey", "uq_users_name", "messages_pkey", "uq_messages_key", "idx_messages_user_id"}
+COLUMNS = {
+    "id": "integer",
+    "user_id": "integer",
+    "tool_name": "character varying(100)",
+    "success": "boolean",
+    "execution_time_ms": "integer",
+    "error_message": "character varying(500)",
+    "context_snapshot": "jsonb",
+    "tool_category": "character varying(50)",
+    "error_type": "character varying(100)",
+    "input_args": "jsonb",
+    "output_summary": "character varying(500)",
+    "user_satisfaction": "integer",
+    "was_helpful": "boolean",
+    "created_at": "timestamp without time zone",
+    "updated_at": "timestamp without time zone",
+}
+INDEXES = {
+    f"idx_{TABLE}_{name}"
+    for name in ("user_id", "tool_name", "success", "created_at", "user_created", "metrics")
+}
+history = pytest.mark.new_in("1.1", "GET", "/history")
+
+
+@pytest.fixture
+def schema(service):
+    """What the database says, asked over a connection of the service's own."""
+    return service.expect(200, "GET", "/schema")
+
+
+def of_history(names):
+    """Return the names of the history's own indexes."""
+    return {name for name in names if name.startswith(f"idx_{TABLE}_")}
+
+
+def test_t07_the_tables_of_the_first_day_are_there_and_can_be_read(service, schema):
+    for table, columns in SINCE_1_0.items():
+        assert schema["tables"][table]["columns"].items() >= columns.items()
+    assert set(schema["indexes"]) >= KEYS
+    counts = service.expect(200, "GET", "/counts")
+    assert set(counts) >= {"users", "messages"}
+
+
+@history
+def test_t08_the_table_user_tool_history_exists(service, schema):
+    assert TABLE in schema["tables"]
+    assert schema["tables"][TABLE]["owner"] == OWNER
+
+
+@history
+def test_t09_its_columns_are_those_that_were_declared(service, schema):
+    assert schema["tables"][TABLE]["columns"].items() >= COLUMNS.items()
+
+
+@history
+def test_t10_it_has_exactly_the_six_indexes_by_name(service, schema):
+    assert of_history(schema["indexes"] + schema["invalid_indexes"]) == INDEXES
+
+
+@history
+def test_t11_its_indexes_are_valid(service, schema):
+    # An index that is there and not valid costs every write and answers nothing.
+    assert of_history(schema["invalid_indexes"]) == set()
+    assert set(schema["indexes"]) >= {*INDEXES, f"{TABLE}_pkey"}
+
+
+def test_t12_the_schema_has_the_revision_of_the_release(place, schema):
+    # The first two releases' revisions are p1_... and p2_...; a later one contains them.
+    revision = re.fullmatch(r"p(\d+)_\w+", schema["revision"] or "")
+    assert revision, schema["revision"]
+    if place.release == "1.0":
+        assert int(revision[1]) >= 1
+    else:
+        assert int(revision[1]) >= 2
+    if int(revision[1]) == 2:
+        assert schema["revision"] == "p2_add_user_tool_history"
