@@ -29,6 +29,13 @@ WHERE c.relkind = 'r' AND $schemas AND $own_relation
 GROUP BY n.nspname, c.oid, c.relname
 """)
 
+INVALID = objects.written_out("""
+SELECT n.nspname, c.relname, c.relkind::text FROM pg_index x
+JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT (x.indisvalid AND x.indisready AND x.indislive)
+AND ($schemas OR n.nspname = 'pg_toast') ORDER BY 1, 2
+""")
+
 LARGE_OBJECTS = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject)"
 
 NAMED = objects.written_out("""
@@ -60,31 +67,29 @@ class Table:
     @property
     def name(self) -> str:
         """What people call it: the schema is told unless it is ``public``."""
-        return self.relation if self.schema == "public" else f"{self.schema}.{self.relation}"
+        return called(self.schema, self.relation)
+
+
+def called(schema: str, name: str) -> str:
+    """What people call an object: its schema is told unless it is ``public``."""
+    return name if schema == "public" else f"{schema}.{name}"
 
 
 @dataclass(frozen=True)
 class Schema:
     """What a database is made of. ``named`` maps (kind, name) of tables, indexes and constraints to
-    their being valid; ``objects`` maps ``kind name`` to the definition."""
+    their being valid; ``objects`` maps ``kind name`` to the definition; ``invalid`` are the indexes
+    that answer no query."""
 
     tables: dict[str, Table]
     named: dict[tuple[str, str], bool]
     objects: dict[str, str]
+    invalid: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of all definitions."""
         return fingerprint(self.objects)
-
-    @property
-    def invalid(self) -> tuple[str, ...]:
-        """The indexes that answer no query: an interrupted CREATE INDEX CONCURRENTLY leaves one."""
-        return tuple(
-            sorted(
-                name for (kind, name), valid in self.named.items() if kind == "index" and not valid
-            )
-        )
 
 
 PAGES = Table(
@@ -116,6 +121,7 @@ def read_schema(connection: Connection, bookkeeping: Callable[[str], bool]) -> S
             for kind, name, relation, definition in sorted(found, key=str)
             if not (relation and bookkeeping(relation))
         },
+        invalid=tuple(called(schema, index) for schema, index, _ in rows(connection, INVALID)),
     )
 
 

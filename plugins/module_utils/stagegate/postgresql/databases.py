@@ -50,7 +50,7 @@ class Database:
 
     @property
     def mark(self) -> dict[str, Any] | None:
-        """Of a closed database the run that closed it and how it was before; None of an open one."""
+        """Of a closed database the run that closed it and how it was; None of an open one."""
         for role, config in self.settings:
             for item in config:
                 key, _, text = item.partition("=")

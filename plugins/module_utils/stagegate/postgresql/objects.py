@@ -73,7 +73,8 @@ WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND $schemas AND $own_relation
 COLUMNS = """
 SELECT 'column', $called c.relname || '.' || a.attname, c.relname, concat_ws(' ',
   format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-  CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation::text END,
+  CASE WHEN a.attcollation <> t.typcollation
+    THEN 'collate ' || a.attcollation::regcollation::text END,
   'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
   'default ' || pg_get_expr(d.adbin, d.adrelid), CASE WHEN a.attacl IS NOT NULL THEN $on_column END)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid

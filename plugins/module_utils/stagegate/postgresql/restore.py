@@ -1,0 +1,276 @@
+"""Going back, by what the class of the migration allows and by what is really there.
+
+Nothing is decided by a version number. Which databases exist, who closed them and what their
+schemas are is looked at; a state that this run did not make is left alone, with the difference
+named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import Fenced, StepFailed
+from ..journal import Journal
+from ..sqlite.steps import Result, ended, entries_of, last_state
+from .access import opened, server
+from .catalog import difference, in_words, kept_objects, read_schema
+from .client import Connection
+from .closing import close, prove_alone, reopen
+from .content import read_content
+from .databases import drop, existing, exists, read_database, rename
+from .drill import content_problems, restore_image
+from .evidence import mark_of, pin
+from .forward import State
+from .invalid import drop_invalid
+from .manifest import verify_backup
+from .switch import analyze
+from .task import DRILL, FAILED, GENERATION, OLD, Task
+
+COMMAND = "ansible-playbook playbooks/rollback.yml -i <inventory>"
+
+
+def restore(journal: Journal, task: Task) -> Result:
+    """Put back what this run found; say so when there was nothing to put back."""
+    with (
+        journal.step(task.phase, task.step, {"database": task.live}) as step,
+        server(task) as admin,
+    ):
+        staged = last_state(journal, f"stage:{task.store.name}")
+        if not entries_of(journal, f"stage:{task.store.name}"):
+            state: State = {"activated": False, "unfinished": None}
+        elif staged is None:
+            state = drop_unfinished(journal, task, admin)
+        elif staged["created"]:
+            state = take_away(journal, task, admin)
+        elif staged["class"] == "one_way":
+            state = rename_back(journal, task, admin)
+        elif staged["class"] == "reversible":
+            state = lead_down(journal, task, admin, staged)
+        else:
+            state = prove_whole(journal, task, staged)
+        return ended(step, state, state)
+
+
+def drop_unfinished(journal: Journal, task: Task, admin: Connection) -> State:
+    """Undo a stage that died: nothing was migrated, and nothing it made says anything."""
+    for which in (GENERATION, DRILL):
+        drop(admin, task.store, task.beside(which))
+    kept = last_state(journal, f"store:{task.store.name}") or {}
+    if kept.get("absent"):
+        return take_away(journal, task, admin)
+    opened_now = reopen(admin, task.live) if ours(task, admin) else False
+    return {"activated": False, "unfinished": None, "opened": opened_now}
+
+
+def ours(task: Task, admin: Connection) -> bool:
+    """True while the live database is closed, and this run closed it."""
+    mark = read_database(admin, task.live).mark if exists(admin, task.live) else None
+    return mark is not None and mark["run"] == task.run.id
+
+
+def take_away(journal: Journal, task: Task, admin: Connection) -> State:
+    """After a first install: what it made is kept under another name, and nothing is live."""
+    names = (task.live, task.beside(GENERATION))
+    there = [name for name in names if name in existing(admin, list(names))]
+    lost = 0
+    if task.live in there:
+        close(admin, task.live, task.run.id)
+        lost = accepted_loss(journal, task)
+    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
+    if activated:
+        pin(task)
+    kept = [put_aside(task, admin, name) for name in there]
+    return {"activated": activated, "database": None, "kept": kept, "lost_rows": lost}
+
+
+def put_aside(task: Task, admin: Connection, name: str) -> str:
+    """Keep a database as the one that failed, closed; return its name."""
+    failed = task.beside(FAILED)
+    close(admin, name, task.run.id)
+    if exists(admin, failed):  # an earlier try left one; this one is what failed in the end
+        drop(admin, task.store, failed)
+    rename(admin, name, failed)
+    return failed
+
+
+def rename_back(journal: Journal, task: Task, admin: Connection) -> State:
+    """Give the live name back to the former database, whatever the size of the data."""
+    old, generation, failed = (task.beside(which) for which in (OLD, GENERATION, FAILED))
+    there = existing(admin, [task.live, old, generation, failed])
+    if old in there and task.live in there and generation not in there:
+        return exchange_back(journal, task, admin)
+    if task.live not in there or old in there:
+        raise Fenced(
+            f"the databases of {task.store.name} are in no state that run {task.run.id} makes: "
+            f"there are {', '.join(sorted(there)) or 'none'}",
+            now="nothing was renamed",
+            untouched="all databases",
+            next="find out who renamed or dropped one; the ledger says what was there",
+        )
+    kept = put_aside(task, admin, generation) if generation in there else None
+    kept = kept or (failed if failed in there else None)
+    opened_now = reopen(admin, task.live) if ours(task, admin) else False
+    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
+    return {"activated": activated, "unfinished": kept, "opened": opened_now, "lost_rows": 0}
+
+
+def exchange_back(journal: Journal, task: Task, admin: Connection) -> State:
+    """The live database becomes the failed one, the former one is live: one transaction."""
+    old, failed = task.beside(OLD), task.beside(FAILED)
+    close(admin, task.live, task.run.id)
+    lost = accepted_loss(journal, task)
+    if exists(admin, failed):
+        drop(admin, task.store, failed)
+    pin(task)
+    prove_alone(admin, old)
+    with admin.transaction():
+        rename(admin, task.live, failed)
+        rename(admin, old, task.live)
+        reopen(admin, task.live)
+    return {"activated": True, "database": task.live, "kept": failed, "lost_rows": lost}
+
+
+def accepted_loss(journal: Journal, task: Task) -> int:
+    """How many rows going back loses, with leave. Raises Fenced without it.
+
+    Before users were admitted only our own smoke tests wrote, and nothing is asked.
+    """
+    if not was_admitted(journal, task):
+        return 0
+    delta = last_state(journal, f"delta:{task.store.name}")
+    if delta is None or delta.get("content") != present_content(task):
+        raise StepFailed(
+            f"nobody counted what was written to {task.live} since it went live, "
+            "or it was written to after the count",
+            now="the database is closed, nothing was renamed",
+            untouched="all databases",
+            next="run the action delta, then restore",
+        )
+    count = int(delta["count"])
+    if count and task.accepted_loss != count:
+        raise Fenced(
+            loss_words(task, delta),
+            now=f"the database is closed; the rows are exported to {delta['file']}",
+            untouched="all databases: nothing was renamed, nothing is lost yet",
+            next=f"to give up exactly these {count} rows: {COMMAND} -e accept_data_loss={count}; "
+            "to keep them: correct the release and deploy forward",
+        )
+    return count
+
+
+def was_admitted(journal: Journal, task: Task) -> bool:
+    """True when users may have written; with nothing said, from the activation on."""
+    if task.admitted is not None:
+        return task.admitted
+    return bool(entries_of(journal, f"activate:{task.store.name}"))
+
+
+def present_content(task: Task) -> str:
+    """One digest of all that is in the live database."""
+    with opened(task, task.live) as connection:
+        schema = read_schema(connection, task.store.is_bookkeeping)
+        return mark_of(read_content(connection, schema))
+
+
+def loss_words(task: Task, delta: Mapping[str, Any]) -> str:
+    """What would be lost, in numbers."""
+    tables = "; ".join(
+        f"{table}: " + ", ".join(f"{number} {op}" for op, number in counts.items() if number)
+        for table, counts in sorted(delta["tables"].items())
+    )
+    said = (
+        "" if task.accepted_loss is None else f", not {task.accepted_loss} as accept_data_loss says"
+    )
+    return (
+        f"putting {task.store.name} back on {task.run.host} would lose {delta['count']} rows "
+        f"written since release {task.version or 'the new one'} went live{said} ({tables})"
+    )
+
+
+def lead_down(journal: Journal, task: Task, admin: Connection, staged: Mapping[str, Any]) -> State:
+    """After the downgrade: prove that the schema is the recorded one, and open the database.
+
+    A database that stayed closed since it was frozen can have lost and got nothing: half made or
+    otherwise unlike, it is replaced by the final image. Any other is left closed to a person.
+    """
+    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
+    unused = not activated and ours(task, admin)
+    close(admin, task.live, task.run.id)
+    wrong = unlike_recorded(task, staged, rows_too=unused)
+    if wrong and not unused:
+        raise half_made(task, wrong, "the database stays closed")
+    kept = rebuild(task, admin, staged) if wrong else None
+    reopen(admin, task.live)
+    return {"activated": activated, "schema": staged["schema"], "kept": kept, "found": wrong}
+
+
+def unlike_recorded(task: Task, staged: Mapping[str, Any], rows_too: bool) -> str:
+    """How the live database differs from what was recorded before the migration."""
+    with opened(task, task.live) as connection:
+        schema = read_schema(connection, task.store.is_bookkeeping)
+        changes = difference(kept_objects(staged["objects"]), schema.objects)
+        if schema.fingerprint != staged["schema"]:
+            return in_words(changes) or "its recorded objects are lost"
+        if not rows_too:
+            return ""
+        image = verify_backup(task.frozen, task.store, staged["sha256"])
+        return "; ".join(content_problems(connection, schema, image)[:5])
+
+
+def rebuild(task: Task, admin: Connection, staged: Mapping[str, Any]) -> str:
+    """Put the final image in the place of a database that nobody used since; return what the
+    failed one is called."""
+    image = verify_backup(task.frozen, task.store, staged["sha256"])
+    generation, failed = task.beside(GENERATION), task.beside(FAILED)
+    restore_image(task, task.frozen / image.file, image, generation)
+    drop(admin, task.store, failed)
+    for name in (task.live, generation):
+        prove_alone(admin, name)
+    with admin.transaction():
+        rename(admin, task.live, failed)
+        rename(admin, generation, task.live)
+    analyze(task)
+    return failed
+
+
+def prove_whole(journal: Journal, task: Task, staged: Mapping[str, Any]) -> State:
+    """Nothing goes back, and nothing half-made may stay: the schema is the old or the new one.
+
+    Invalid indexes of this run are dropped. Raises Fenced with the objects that belong to neither.
+    """
+    with opened(task, task.live) as connection:
+        dropped, left = drop_invalid(connection, staged["invalid"])
+        schema = read_schema(connection, task.store.is_bookkeeping)
+    known = {"old": staged["schema"], "new": recorded_new(journal, task)}
+    for which, fingerprint in known.items():
+        if fingerprint == schema.fingerprint and not left:
+            return {
+                "activated": False,
+                "schema": schema.fingerprint,
+                "is": which,
+                "dropped": dropped,
+            }
+    changes = difference(kept_objects(staged["objects"]), schema.objects)
+    raise half_made(
+        task, in_words(changes) or f"invalid indexes {', '.join(left)}", "its users go on using it"
+    )
+
+
+def recorded_new(journal: Journal, task: Task) -> str | None:
+    """The schema after the migration: as it was sealed, or as the rehearsal made it."""
+    for action in ("seal", "compare"):
+        state = last_state(journal, f"{action}:{task.store.name}")
+        if state is not None:
+            return str(state["schema"])
+    return None
+
+
+def half_made(task: Task, changes: str, now: str) -> Fenced:
+    """The words for a schema that is neither the one before nor the one after the migration."""
+    return Fenced(
+        f"the schema of {task.live} is half made: against the recorded one {changes}",
+        now=f"{now}; no downgrade by version was tried",
+        untouched="its data; the backup and the final image are whole",
+        next="correct these objects by hand, then run the same command again",
+    )

@@ -1,0 +1,45 @@
+"""One server for all tests here; a database and a host's directory for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import postgresql
+from tests.servers.postgresql import Cluster
+from tests.unit.postgresql.helpers import OWNER, READER, ROWS, SCHEMA, Site
+
+TEMPLATE = "filled"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A server with the roles of the tests, and a filled database to copy."""
+    with postgresql.running(max_connections="40", max_prepared_transactions="4") as running:
+        running.sql(f"CREATE ROLE {OWNER} LOGIN; CREATE ROLE {READER} LOGIN")
+        running.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+        running.sql(SCHEMA + ROWS.format(rows=100), TEMPLATE, OWNER)
+        yield running
+
+
+@pytest.fixture
+def empty(cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
+    """A host on which the database does not exist yet."""
+    site = Site(cluster, tmp_path / "state")
+    yield site
+    for name in site.databases():
+        cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def site(empty: Site) -> Site:
+    """A host whose database is live: 100 users, 100 entries of history, and settings of its own."""
+    empty.cluster.sql(f"CREATE DATABASE sparkle TEMPLATE {TEMPLATE} OWNER {OWNER}")
+    empty.cluster.sql(
+        "ALTER DATABASE sparkle SET search_path = public, pg_temp;"
+        "ALTER DATABASE sparkle CONNECTION LIMIT 17;"
+        f"GRANT CONNECT ON DATABASE sparkle TO {READER}"
+    )
+    return empty
