@@ -65,16 +65,16 @@ def test_every_wait_of_the_migrating_session_is_bounded_also_outside_of_transact
 
 
 def test_a_migration_that_fails_first_leaves_the_database_as_it_was(site: Site) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     bad = release(site.place / "1.1", line(FIRST, ("r2", 'raise RuntimeError("no such luck")')))
-    failure = failing(site, bad, run=site.run("run-2"))
+    failure = failing(site, bad)
     assert "r2.py line 8: RuntimeError: no such luck" in failure.what
     assert failure.now == f"{site.database} is as it was, at the revision r1: nothing was committed"
     assert site.revision() == "r1"
 
 
 def test_a_migration_that_fails_midway_is_rolled_back_and_tells_no_row(site: Site) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     site.sql("INSERT INTO words VALUES (1, 'secret'), (2, 'secret')")
     up = 'op.add_column("words", sa.Column("more", sa.Text))\n' + INDEX.replace(
         '["word"]', '["word"], unique=True'
@@ -91,7 +91,7 @@ def test_a_migration_that_fails_midway_is_rolled_back_and_tells_no_row(site: Sit
 def test_a_failed_concurrent_index_is_found_and_named_and_nothing_is_downgraded(
     site: Site, live: bool
 ) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     site.sql("INSERT INTO words VALUES (1, 'twice'), (2, 'twice')")
     bad = release(site.place / "1.1", line(FIRST, ("r2", CONCURRENTLY, NO_INDEX)))
     copy = {} if live else {"database": site.copy("gen")}
@@ -132,7 +132,7 @@ def test_a_migration_that_ends_its_transaction_by_itself_is_found_out(
 
 
 def test_rows_that_were_committed_before_a_failure_are_not_called_rolled_back(site: Site) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     up = (
         "with op.get_context().autocommit_block():\n"
         "    op.execute(\"INSERT INTO words VALUES (1, 'here')\")\n"
@@ -156,7 +156,7 @@ def test_a_migration_that_gets_no_lock_gives_up_and_holds_up_readers_no_longer_t
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alembic_apply, "ATTEMPTS", 2)
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     column = ("r2", 'op.add_column("words", sa.Column("more", sa.Text))')
     place = release(site.place / "1.1", line(FIRST, column))
     stop, waited = threading.Event(), [0.0]
@@ -173,7 +173,7 @@ def test_a_migration_that_gets_no_lock_gives_up_and_holds_up_readers_no_longer_t
     assert "transactions are open: a long report (pid " in failure.what
     assert "nothing was committed" in failure.now
     assert max(waited) < 1 + 0.5
-    assert took < 2 * (1 + 4) + 1
+    assert took < 30
     assert site.apply(place)["target"] == "r2"
 
 
@@ -185,7 +185,7 @@ def failing_beside(site: Site, place: Path) -> StepFailed:
 
 
 def test_a_lock_that_becomes_free_between_two_attempts_is_taken(site: Site) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)))
+    site.begin()
     column = ("r2", 'op.add_column("words", sa.Column("more", sa.Text))')
     place = release(site.place / "1.1", line(FIRST, column))
     holder = site.connect()
@@ -291,7 +291,7 @@ def test_a_step_whose_module_was_killed_ends_what_it_left_and_goes_on_from_what_
 def test_a_second_migration_at_the_same_time_is_refused_and_the_first_comes_to_its_end(
     site: Site,
 ) -> None:
-    place = release(site.place / "1.1", line(FIRST, ("r2", 'op.execute("SELECT pg_sleep(6)")')))
+    place = release(site.place / "1.1", line(FIRST, ("r2", 'op.execute("SELECT pg_sleep(12)")')))
     first = threading.Thread(target=site.apply, args=(place,))
     first.start()
     until(lambda: asleep(site))
@@ -299,7 +299,7 @@ def test_a_second_migration_at_the_same_time_is_refused_and_the_first_comes_to_i
     began = time.monotonic()
     with pytest.raises(StepFailed, match=r"another migration is at work: stagegate/run-1/apply"):
         other.apply(place, run=other.run("run-2"))
-    assert time.monotonic() - began < 1 + 4
+    assert time.monotonic() - began < 10
     first.join()
     assert site.last().kind == "done"
     assert other.apply(place, run=other.run("run-3"))["applied"] == []
@@ -328,7 +328,7 @@ def test_what_was_applied_between_preflight_and_the_migration_is_refused(site: S
     place = release(site.place / "1.1", line(FIRST, SECOND))
     run = site.run("run-1")
     run["plan"]["migrate"] = {"history": ["r1", "r2"]}
-    site.apply(release(site.place / "1.0", line(FIRST)), run=site.run("run-0"))
+    site.begin()
     with pytest.raises(Refused, match="r2 is pending, the plan says r1, r2"):
         site.apply(place, run=run)
 
@@ -336,7 +336,7 @@ def test_what_was_applied_between_preflight_and_the_migration_is_refused(site: S
 def test_a_database_that_was_stamped_after_the_rehearsal_lacks_what_the_rehearsal_had(
     site: Site,
 ) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)), run=site.run("run-0"))
+    site.begin()
     place = release(site.place / "1.1", line(FIRST, SECOND))
     site.apply(place, phase="release", database=site.copy("drill"))
     site.sql("UPDATE alembic_version SET version_num = 'r2'")
@@ -345,7 +345,7 @@ def test_a_database_that_was_stamped_after_the_rehearsal_lacks_what_the_rehearsa
 
 
 def test_a_step_begun_again_on_half_a_migration_names_it_and_does_not_go_on(site: Site) -> None:
-    site.apply(release(site.place / "1.0", line(FIRST)), run=site.run("run-0"))
+    site.begin()
     place = release(site.place / "1.1", line(FIRST, SECOND))
     site.apply(place)
     site.sql("UPDATE alembic_version SET version_num = 'r1'")

@@ -51,7 +51,7 @@ def reversible(site: Site, run: str = "run-1") -> dict[str, Any]:
 
 def words(site: Site) -> None:
     """A live database at r1 with two rows."""
-    site.apply(release(site.place / "1.0", line(FIRST)), run=site.run("run-0"))
+    site.begin()
     site.sql("INSERT INTO words VALUES (1, 'One', 3), (2, 'one', 3)")
 
 
