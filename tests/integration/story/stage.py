@@ -24,6 +24,7 @@ DATA_HOST: dict[str, Any] = {
             "name": "history",
             "kind": "postgresql",
             "database": "demo",
+            "owner": "demo",
             "migrations": {"kind": "alembic"},
         }
     ],
