@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import BadInput
-from stagegate.migrate.alembic_chain import Chain, read_chain, read_staged
+from stagegate.migrate.alembic_chain import Chain, read_chain, read_staged, text_patterns
 
 
 def revision(name: str, below: str | None, more: str = "") -> str:
@@ -112,3 +112,13 @@ def test_the_staged_files_and_the_archive_s_texts_give_the_same_chain(tmp_path: 
     (folder / "b.py").write_bytes(b"\xff")
     with pytest.raises(BadInput, match="not UTF-8"):
         read_staged(tmp_path, "migrations")
+
+
+def test_the_texts_that_preflight_reads_are_those_of_alembic_s_stores() -> None:
+    stores = [
+        {"name": "cache"},
+        {"name": "memory", "migrations": {"kind": "sql", "directory": "sql"}},
+        {"name": "history", "migrations": {"kind": "alembic", "directory": "db/migrations"}},
+        {"name": "words", "migrations": {"kind": "alembic"}},
+    ]
+    assert text_patterns(stores) == ["db/migrations/versions/*.py", "migrations/versions/*.py"]

@@ -86,18 +86,6 @@ def test_a_migration_whose_text_was_not_read_is_refused(site: Site) -> None:
         act({"action": "probe", "version": "1.1", "texts": {}, **params}, check_mode=False)
 
 
-def test_an_invalid_index_is_refused_with_the_command_that_removes_it(site: Site) -> None:
-    site.begin()
-    site.sql("INSERT INTO words VALUES (1, 'twice'), (2, 'twice')")
-    with site.connect(autocommit=True) as session, pytest.raises(Exception, match="unique"):
-        session.execute("CREATE UNIQUE INDEX CONCURRENTLY words_word ON words (word)")
-    with pytest.raises(Refused, match="invalid indexes: words_word") as caught:
-        probe(site, FIRST, SECOND)
-    assert caught.value.next == "DROP INDEX CONCURRENTLY words_word"
-    site.sql(caught.value.next)
-    assert probe(site, FIRST, SECOND)["pending"] == ["r2"]
-
-
 @pytest.mark.parametrize("stamped", ["r1", "r3"])
 def test_a_revision_that_was_stamped_by_hand_is_refused(site: Site, stamped: str) -> None:
     """The objects are those that an earlier run left under another revision."""

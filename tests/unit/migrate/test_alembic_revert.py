@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stagegate.errors import BadInput, Fenced, StepFailed
+from stagegate.journal import Run, open_journal
 from tests.unit.migrate.alembic_site import FIRST, SECOND, Site, line, release
 
 COLUMN = (
@@ -47,6 +48,12 @@ LOSSY = {
 def reversible(site: Site, run: str = "run-1") -> dict[str, Any]:
     """What a run of that class passes to each step."""
     return {"run": site.run(run, "reversible"), "migration_class": "reversible"}
+
+
+def use(site: Site) -> None:
+    """Let the services use what was migrated."""
+    with open_journal(Run.from_params(site.run())) as journal:
+        journal.note("restart", "activate:history", kind="done")
 
 
 def words(site: Site) -> None:
@@ -126,10 +133,13 @@ def test_after_a_migration_that_was_rolled_back_there_is_nothing_to_lead_down(si
     assert site.revert(place, **reversible(site))["reverted"] == []
 
 
-def test_half_a_migration_is_left_to_a_person_with_its_objects_named(site: Site) -> None:
+def test_half_a_migration_that_was_used_is_left_to_a_person_with_its_objects_named(
+    site: Site,
+) -> None:
     words(site)
     place = release(site.place / "1.1", line(FIRST, COLUMN))
     site.apply(place, **reversible(site))
+    use(site)
     site.sql("UPDATE alembic_version SET version_num = 'r1'")
     with pytest.raises(Fenced, match="the revision is r1, not r2") as caught:
         site.revert(place, **reversible(site))
@@ -140,11 +150,24 @@ def test_half_a_migration_is_left_to_a_person_with_its_objects_named(site: Site)
         site.revert(place, **reversible(site))
 
 
+def test_half_a_migration_that_nobody_used_is_left_to_the_final_image(site: Site) -> None:
+    """The store driver compares again, and puts the image in its place."""
+    words(site)
+    place = release(site.place / "1.1", line(FIRST, COLUMN))
+    site.apply(place, **reversible(site))
+    site.sql("ALTER TABLE words DROP length")
+    state = site.revert(place, **reversible(site))
+    assert state["reverted"] == []
+    assert "column words.length (gone)" in state["left_to_image"]
+    assert site.revision() == "r2"
+
+
 def test_a_way_down_that_fails_is_left_to_a_person(site: Site) -> None:
     words(site)
     down = ("r2", COLUMN[1], 'raise RuntimeError("blocked")')
     place = release(site.place / "1.1", line(FIRST, down))
     site.apply(place, **reversible(site))
+    use(site)
     with pytest.raises(Fenced, match=r"did not lead back .*RuntimeError: blocked"):
         site.revert(place, **reversible(site))
     assert site.revision() == "r2"
@@ -172,6 +195,7 @@ def test_a_migration_that_was_killed_before_its_ledger_entry_is_known_by_the_reh
         rehearse(site, place)
     site.apply(place, **reversible(site))
     forget(site, "migrate")
+    use(site)
     if rehearsed:
         assert site.revert(place, **reversible(site))["reverted"] == ["r2"]
         assert site.revision() == "r1"

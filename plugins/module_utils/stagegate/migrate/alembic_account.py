@@ -39,7 +39,6 @@ def probe(params: Mapping[str, Any]) -> dict[str, Any]:
     refuse_unread(params.get("files") or (), texts, directory)
     chain = read_chain(texts, directory)
     state = read_live(run, store)
-    refuse_broken(store, run, state)
     refuse_stamped(store, run, state, read_ledger(run.state / "ledger.jsonl").entries)
     version = str(params.get("version") or "")
     same = bool(version) and version == str(params.get("live_version") or "")
@@ -95,17 +94,6 @@ def newer(revision: str, chain: Chain, version: str, store: Store, run: Run) -> 
         next=f"deploy a release whose migrations contain {revision}; to go back to the former "
         "one use the rollback of the run that migrated",
     )
-
-
-def refuse_broken(store: Store, run: Run, state: State) -> None:
-    """Raise Refused for indexes that a failed CREATE INDEX CONCURRENTLY left: no copy has them."""
-    if state.broken:
-        raise Refused(
-            f"{store.database} on {run.host} has invalid indexes: {', '.join(state.broken)}",
-            now="they cost every write and serve no query; a rehearsal would not meet them",
-            untouched=UNTOUCHED,
-            next="; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in state.broken),
-        )
 
 
 def refuse_stamped(store: Store, run: Run, state: State, entries: Iterable[Entry]) -> None:

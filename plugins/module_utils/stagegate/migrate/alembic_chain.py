@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..errors import BadInput
 
@@ -67,6 +68,16 @@ def is_revision(path: str, directory: str) -> bool:
     file = PurePosixPath(path)
     inside = file.parent.as_posix() == f"{directory.strip('/')}/{VERSIONS}"
     return inside and file.suffix == ".py" and not file.name.startswith((".#", "__init__"))
+
+
+def text_patterns(stores: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What preflight has to read out of a release: the paths of its revisions, as patterns."""
+    noted = [store["migrations"] for store in stores if "migrations" in store]
+    return [
+        f"{str(migrations.get('directory') or 'migrations').strip('/')}/{VERSIONS}/*.py"
+        for migrations in noted
+        if migrations.get("kind") == "alembic"
+    ]
 
 
 def read_staged(release: Path, directory: str) -> Chain:

@@ -1,7 +1,9 @@
 """The way back of a reversible migration: down to the revision that this run recorded.
 
 It is gone only from the state that the migration left, as the ledger has it, to the state that it
-found: both are compared object by object. Anything else is told and left to a person.
+found: both are compared object by object. Anything else is no migration to be led down. As long as
+no service has used it, the store driver puts the final image in its place; afterwards it is left to
+a person.
 """
 
 from __future__ import annotations
@@ -31,14 +33,24 @@ def revert(journal: Journal, phase: str, params: Mapping[str, Any]) -> dict[str,
     with journal.step(phase, f"revert:{name}", {"database": site.database}) as step:
         found = noted(journal, WAS_APPLIED_IN, site)
         if found is None:  # the note stands before the first act
-            step.done(state={"database": site.database, "reverted": []})
-            return {"reverted": []}
-        end_sessions(site)
-        reverted = lead_back(step, journal, site, found)
-        kept = observe(site).keep(evidence_folder(site), f"{phase}-after")
-        state = {"database": site.database, "reverted": reverted, "after": kept}
+            state: dict[str, Any] = {"database": site.database, "reverted": []}
+        else:
+            end_sessions(site)
+            state = led_back(step, journal, site, found)
+            state["after"] = observe(site).keep(evidence_folder(site), f"{phase}-after")
         step.done(state=state)
     return state
+
+
+def led_back(step: Step, journal: Journal, site: Site, found: Beginning) -> dict[str, Any]:
+    """Go down; before anybody used the database, what cannot be led down is left to the image."""
+    try:
+        return {"database": site.database, "reverted": lead_back(step, journal, site, found)}
+    except Fenced as error:
+        used = any(entry.step == f"activate:{site.store.name}" for entry in journal.of_run())
+        if used:
+            raise
+        return {"database": site.database, "reverted": [], "left_to_image": error.what}
 
 
 def lead_back(step: Step, journal: Journal, site: Site, found: Beginning) -> list[str]:
