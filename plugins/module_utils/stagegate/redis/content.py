@@ -66,7 +66,7 @@ class Content:
 
 
 def read_content(client: Client) -> Content:
-    """Read every key of every database; nobody may write meanwhile."""
+    """Read every key of every database; nobody may write meanwhile. It ends at database 0."""
     content = Content()
     sums = {False: 0, True: 0}
     for database in sorted(key_counts(client)):
@@ -77,6 +77,7 @@ def read_content(client: Client) -> Content:
             sums[item.volatile] = (sums[item.volatile] + as_number(item.digest)) % MODULUS
         content.databases[str(database)] = items
         content.keys += items
+    client.call("SELECT", 0)
     content.sha256 = f"{sums[False]:064x}"
     content.volatile_sha256 = f"{sums[True]:064x}"
     return content

@@ -32,13 +32,20 @@ def forensic(journal: Journal, task: Task) -> Result:
         if step.earlier is not None and still_kept(step.earlier.state):
             return ended(step, dict(step.earlier.state), {"resumed": True})
         pin(task)
-        stamp = journal.clock.wall()[:19].replace("-", "").replace(":", "")
-        target = task.evidence / f"failed-{stamp}Z"
-        make_private_dir(target)
+        target = fresh_directory(task, journal.clock.wall())
         layout, running = present_layout(journal, task)
         files = keep_files(layout, target)
         state = {"directory": str(target), "files": files, "running": running}
         return ended(step, state, {**state, "bytes": sum(f["bytes"] for f in files.values())})
+
+
+def fresh_directory(task: Task, wall: str) -> Path:
+    """A directory named by the time (UTC text), also for a second try in the same second."""
+    stamp = wall[:19].replace("-", "").replace(":", "")
+    tries = sum(1 for _ in task.evidence.glob(f"failed-{stamp}Z*"))
+    target = task.evidence / f"failed-{stamp}Z{f'.{tries + 1}' if tries else ''}"
+    make_private_dir(target)
+    return target
 
 
 def present_layout(journal: Journal, task: Task) -> tuple[Layout, bool]:

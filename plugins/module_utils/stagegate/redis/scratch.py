@@ -22,7 +22,7 @@ from ..errors import Refused, StepFailed
 from ..files import make_private_dir
 from ..rehearsal import open_to
 from ..sqlite.copying import copy_file
-from .client import Client
+from .client import Client, Unreachable
 from .server import LOOK, wait_until_loaded
 
 SEARCHED = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -86,7 +86,6 @@ def served(
     try:
         client = answering(process, directory, end)
         try:
-            wait_until_loaded(client, end)
             client.timeout = seconds
             yield client
         finally:
@@ -111,15 +110,32 @@ def prepare(image: Path, directory: Path, state: Path, owner: str, databases: in
 
 
 def answering(process: subprocess.Popen[bytes], directory: Path, end: float) -> Client:
-    """A connection as soon as the server takes one. Raises StepFailed when it ends, or too late."""
+    """A connection to the server once it has loaded its image.
+
+    It answers before that, and ends in the middle when the image is damaged. Raises StepFailed then
+    with its words, or at ``end`` (monotonic).
+    """
     while True:
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-            return Client(dial(directory), f"its copy in {directory}")
+        with contextlib.suppress(FileNotFoundError, ConnectionError, Unreachable):
+            client = Client(dial(directory), f"its copy in {directory}")
+            with closed_on_failure(client):
+                wait_until_loaded(client, end)
+                return client
         if process.poll() is not None:
             raise refused_image(last_words(directory / "log"))
         if time.monotonic() > end:
             raise refused_image("it was not ready in time")
-        time.sleep(LOOK / 4)
+        time.sleep(LOOK / 2)
+
+
+@contextmanager
+def closed_on_failure(client: Client) -> Iterator[None]:
+    """Close a connection when the block raises."""
+    try:
+        yield
+    except BaseException:
+        client.link.close()
+        raise
 
 
 def dial(directory: Path) -> socket.socket:

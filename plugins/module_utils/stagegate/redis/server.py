@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import StagegateError, StepFailed
 from .client import Client, RedisError
 
-LOOK = 0.1
+LOOK = 0.05
 """Seconds between two looks: of a save or a load Redis tells nobody, it can only be asked."""
 
 SHOWN = 5
