@@ -42,8 +42,10 @@ lock: setup ## Resolve requirements.in anew into requirements.lock
 
 artifacts: setup ## Build the example releases that the tests and the demo deploy
 	python examples/abathur/build.py
+	python examples/sparkle/build.py
 
-demo: artifacts ## Deploy, break and put back a small system on this machine (SYSTEM=abathur)
+demo: setup ## Deploy, break and put back a small system on this machine (SYSTEM=abathur)
+	python examples/$(or $(SYSTEM),abathur)/build.py
 	python examples/demo.py --system $(or $(SYSTEM),abathur)
 
 # The lab is one: what boots machines runs after the rest, in one process.
@@ -71,6 +73,7 @@ bench: setup ## Measure; nothing here can fail a build
 
 lab-up: setup ## Boot the machines of an inventory (INVENTORY=inventories/prod); needs root
 	python -m tests.lab up --inventory $(or $(INVENTORY),inventories/prod)
+	$(if $(wildcard $(INVENTORY)/prepare.yml),ansible-playbook --inventory $(INVENTORY) $(INVENTORY)/prepare.yml)
 
 lab-down: setup ## Remove every trace of the machines
 	python -m tests.lab down

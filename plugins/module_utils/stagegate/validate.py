@@ -80,6 +80,9 @@ def check_options(
 
 def check_value(value: Any, option: Mapping[str, Any], path: str) -> list[Problem]:
     """All problems of one value: its type, its choices, its pattern, and what is inside it."""
+    if option.get("no_log"):  # judged without a word of it in the answer
+        wrong = f"must be a text, not {type_name(value)}"
+        return [] if isinstance(value, str) else [Problem(path, wrong)]
     kind = option.get("type", "str")
     if kind == "raw":
         return check_text(value, path)

@@ -103,6 +103,14 @@ def test_each_mistake_is_named(path: str, value: Any, words: str) -> None:
     assert words in problems[0]
 
 
+@pytest.mark.parametrize("content", ["canary\n", "{{ canary }}", 7, ["canary"]])
+def test_no_answer_tells_a_secret(content: Any) -> None:
+    secrets = [{"path": "/etc/demo/key", "owner": "demo", "content": content}]
+    problems = [str(p) for p in check_options({**GOOD, "secrets": secrets}, OPTIONS)]
+    assert len(problems) == (0 if isinstance(content, str) else 1)
+    assert "canary" not in "".join(problems)
+
+
 def test_a_name_that_stands_twice_is_named() -> None:
     twice = changed("stores", [GOOD["stores"][0], GOOD["stores"][0]])
     assert [str(p) for p in check_options(twice, OPTIONS)] == [
