@@ -288,18 +288,24 @@ def test_a_step_whose_module_was_killed_ends_what_it_left_and_goes_on_from_what_
     until(lambda: not Path(f"/proc/{left}").exists())
 
 
+HELD = """
+op.execute("SET LOCAL lock_timeout = 0")
+op.execute("SELECT pg_advisory_xact_lock(7)")
+"""
+
+
 def test_a_second_migration_at_the_same_time_is_refused_and_the_first_comes_to_its_end(
     site: Site,
 ) -> None:
-    place = release(site.place / "1.1", line(FIRST, ("r2", 'op.execute("SELECT pg_sleep(12)")')))
-    first = threading.Thread(target=site.apply, args=(place,))
-    first.start()
-    until(lambda: asleep(site))
+    place = release(site.place / "1.1", line(FIRST, ("r2", HELD)))
     other = replace(site, place=site.place / "other")
-    began = time.monotonic()
-    with pytest.raises(StepFailed, match=r"another migration is at work: stagegate/run-1/apply"):
-        other.apply(place, run=other.run("run-2"))
-    assert time.monotonic() - began < 10
+    first = threading.Thread(target=site.apply, args=(place,))
+    with site.connect() as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(7)")
+        first.start()
+        until(lambda: site.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1")
+        with pytest.raises(StepFailed, match="another migration is at work: stagegate/run-1/apply"):
+            other.apply(place, run=other.run("run-2"))
     first.join()
     assert site.last().kind == "done"
     assert other.apply(place, run=other.run("run-3"))["applied"] == []
