@@ -23,12 +23,13 @@ def read_password(path: Path | None) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise refused(path, error.strerror or "it cannot be opened") from error
-    with os.fdopen(descriptor, "rb") as handle:
-        status = os.fstat(handle.fileno())
-        problem = problem_of(status)
+    try:
+        problem = problem_of(os.fstat(descriptor))
         if problem:
             raise refused(path, problem)
-        line = handle.read(LONGEST + 1).partition(b"\n")[0].rstrip(b"\r")
+        line = os.read(descriptor, LONGEST + 1).partition(b"\n")[0].rstrip(b"\r")
+    finally:
+        os.close(descriptor)
     if not line or len(line) > LONGEST:
         raise refused(path, "it holds no password")
     return line
