@@ -31,6 +31,12 @@ class Answer:
         """The answer as it is meant."""
         return json.loads(self.text)
 
+    @property
+    def good(self) -> Answer:
+        """The answer, which must not be a refusal."""
+        assert self.status < 300, f"{self.status} {self.text}"
+        return self
+
 
 class Service:
     """Asks the service over one open connection; one after the other."""
@@ -65,11 +71,15 @@ def usual_seconds(answers: Iterable[Answer]) -> float:
     Half of them have to be in time: a machine that is busy for a moment is forgiven, a service that
     is slow is not.
     """
-    times = []
-    for answer in answers:
-        assert answer.status < 300, f"{answer.status} {answer.text}"
-        times.append(answer.seconds)
-    return statistics.median(times)
+    return statistics.median(answer.good.seconds for answer in answers)
+
+
+def usual_difference(pairs: Iterable[tuple[Answer, Answer]]) -> float:
+    """Return by how much the second answer of a pair usually takes longer than the first.
+
+    Both are asked in the same moment, so what the machine and the way to it cost is in both.
+    """
+    return statistics.median(more.seconds - less.seconds for less, more in pairs)
 
 
 def eventually(look: Callable[[], Any]) -> Any:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,7 +53,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if number(pyfuncitem.funcargs["place"].release) >= number(version):
         return None
     pyfuncitem.funcargs["service"].expect(404, method, path)
+    tell(pyfuncitem, f"new in {version}; {method} {path} is absent, as it must be")
     return True
+
+
+def tell(test: pytest.Item, figure: str) -> None:
+    """Put a figure into the results, from where the report takes it."""
+    test.user_properties.append(("measured", figure))
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -93,3 +100,9 @@ def data(service: Service, paths: dict[str, dict[str, object]]) -> Iterator[Data
     made = Data(service, removable)
     yield made
     made.remove()
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell the report what a test measured."""
+    return partial(tell, request.node)

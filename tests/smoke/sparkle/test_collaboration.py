@@ -84,7 +84,7 @@ def test_t22_a_message_triggers_task_decomposition(service, data):
 
 
 @workflows
-def test_t23_the_workflows_run_several_agents_within_their_time(place, service, data):
+def test_t23_the_workflows_run_several_agents_within_their_time(place, service, data, measured):
     user = data.somebody
 
     def run(intent):
@@ -97,6 +97,8 @@ def test_t23_the_workflows_run_several_agents_within_their_time(place, service, 
     chosen = ("exam_preparation", "error_diagnosis", "deep_learning")
     with ThreadPoolExecutor(len(chosen)) as users:
         done = dict(zip(chosen, users.map(run, chosen), strict=True))
+    times = ", ".join(f"{seconds * 1000:.0f}" for _, seconds in done.values())
+    measured(f"{times} ms, range 500 to 2000 ms")
     for intent, (answer, seconds) in done.items():
         assert answer["workflow"] == WORKFLOWS[intent]
         assert len({entry["agent"] for entry in answer["contributions"]}) >= 3

@@ -82,8 +82,9 @@ def test_t09_its_columns_are_those_that_were_declared(service, schema):
 
 
 @history
-def test_t10_it_has_exactly_the_six_indexes_by_name(service, schema):
+def test_t10_it_has_exactly_the_six_indexes_by_name(service, schema, measured):
     found = of_history(schema["indexes"] + schema["invalid_indexes"])
+    measured(f"{len(found & INDEXES)} of {len(INDEXES)} indexes by name")
     assert (INDEXES - found, found - INDEXES) == (set(), set())
 
 
@@ -94,7 +95,8 @@ def test_t11_its_indexes_are_valid(service, schema):
     assert {*INDEXES, f"{TABLE}_pkey"} - set(schema["indexes"]) == set()
 
 
-def test_t12_the_schema_has_the_revision_of_the_release(place, schema):
+def test_t12_the_schema_has_the_revision_of_the_release(place, schema, measured):
+    measured(f"revision {schema['revision']}")
     # The first two releases' revisions are p1_... and p2_...; a later one contains them.
     revision = re.fullmatch(r"p(\d+)_\w+", schema["revision"] or "")
     assert revision, schema["revision"]
