@@ -87,14 +87,20 @@ def ask_server(task: Task, admin: Connection) -> dict[str, Any]:
 
 def refuse_gone(task: Task) -> None:
     """Raise Refused when nothing is here, but the ledger knows this database as the live one."""
+    run = left_live_by(task)
+    if run:
+        raise refused(
+            f"there is no database {task.live}, but run {run} left it live",
+            "find out who renamed or dropped it; its backups are in the state directory",
+        )
+
+
+def left_live_by(task: Task) -> str:
+    """The run that last left this database live, by the ledger; empty when none did."""
     entries = read_ledger(task.run.state / "ledger.jsonl").entries
     steps = (f"activate:{task.store.name}", f"restore:{task.store.name}")
     done = [entry for entry in entries if entry.kind == "done" and entry.step in steps]
-    if done and done[-1].state.get("database", "") is not None:
-        raise refused(
-            f"there is no database {task.live}, but run {done[-1].run} left it live",
-            "find out who renamed or dropped it; its backups are in the state directory",
-        )
+    return done[-1].run if done and done[-1].state.get("database", "") is not None else ""
 
 
 def refuse_busy(task: Task, admin: Connection) -> None:
@@ -148,7 +154,8 @@ def ask_database(task: Task, admin: Connection) -> dict[str, Any]:
 def refuse_unfit(task: Task, schema: Schema) -> list[str]:
     """Raise Refused for invalid indexes, missing tables and constraints that do not hold.
 
-    Returns the named indexes and constraints that are not there: the release may bring them.
+    Returns the named indexes and constraints that are not there: the release may bring them. A
+    database without a table that no run ever used is as its administrator made it: nothing lacks.
     """
     store = task.store
     if schema.invalid:
@@ -156,6 +163,8 @@ def refuse_unfit(task: Task, schema: Schema) -> list[str]:
             f"{task.live} has invalid indexes: {', '.join(schema.invalid)}",
             "DROP INDEX CONCURRENTLY each of them, or REINDEX INDEX CONCURRENTLY it",
         )
+    if not schema.tables and not left_live_by(task):
+        return []
     brought = {table for table, rule in task.declared.items() if rule.created}
     missing = [t for t in store.tables if ("table", t) not in schema.named and t not in brought]
     if missing:
