@@ -1,6 +1,6 @@
 """Smoke tests 18 to 26: intents, the workflows that they lead to, and the cards at their end.
 
-Release 1.0 has none of it: there each of these asserts that the endpoint is absent.
+Release 1.0 has none of it: there, in place of each, it is asserted that the endpoint is absent.
 """
 
 from __future__ import annotations

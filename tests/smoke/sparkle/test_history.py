@@ -1,6 +1,6 @@
 """Smoke tests 27 to 36: executions of tools are remembered, rated, and learned from.
 
-Release 1.0 has none of it: there each of these asserts that the endpoint is absent.
+Release 1.0 has none of it: there, in place of each, it is asserted that the endpoint is absent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Smoke tests 37 to 43: the promised times, each the median of a few answers that no cache gives.
 
 How it is under load is the gates' question, which is about the users' own requests. Release 1.0
-keeps no history: there each of these asserts that the endpoint is absent.
+keeps no history: there, in place of each, it is asserted that the endpoint is absent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Smoke tests 7 to 12: the schema as the database itself tells it, by name.
 
 After a rollback an older release meets the schema of a newer one, which may have more. Release 1.0
-has no history of tools: tests 8 to 11 assert that its endpoint is absent there.
+has no history of tools: in place of tests 8 to 11 it is asserted that the endpoint is absent.
 """
 
 from __future__ import annotations
