@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FALLBACK = "nobody"
+# Files in memory, where there is room: a disk is most of what a server waits for.
+MEMORY, ELSEWHERE = Path("/dev/shm"), Path("/tmp")
+ROOM = 2 << 30
 
 
 def account(wanted: str) -> str:
@@ -40,7 +43,8 @@ def free_port() -> int:
 @contextmanager
 def folder(prefix: str, owner: str) -> Iterator[Path]:
     """Make a folder that belongs to `owner`, with a path short enough for a socket in it."""
-    made = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    made = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if roomy else ELSEWHERE))
     try:
         if os.geteuid() == 0:
             shutil.chown(made, owner, pwd.getpwnam(owner).pw_gid)

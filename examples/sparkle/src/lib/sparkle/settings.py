@@ -80,7 +80,8 @@ def _database(url: str) -> str:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.Error as error:
-        raise StartupError(f"SPARKLE_DATABASE is not a URL: {error}") from error
+        why = str(error).partition("\n")[0]
+        raise StartupError(f"SPARKLE_DATABASE is not a URL: {why}") from error
     if "password" in parts:
         raise StartupError("SPARKLE_DATABASE must not hold a password: name a passfile instead")
     return url
