@@ -6,7 +6,7 @@ migration that leads nowhere back is a frozen image kept, and put in the place o
 Layers, lower ones first: ``model`` (what a user declared), ``password``, ``client`` (the protocol),
 ``server`` (what it says of itself), ``content`` and ``difference`` (what it holds), ``scratch`` (a
 server of our own), ``manifest`` and ``image`` (what is kept), ``placing`` and ``unit`` (the live
-files and process), ``retention``. Above them lie the actions: ``probe``, ``freeze`` (stage, seal,
-activate), ``evidence`` (forensic and delta), ``restore``; and ``driver``, which has the rest and
-calls them by name.
+files and process), ``retention``. Above them lie the actions: ``probe``, ``backup``, ``freeze``
+(stage, seal, activate), ``evidence`` (forensic and delta), ``restore``; and ``driver``, which calls
+them by name.
 """

@@ -47,7 +47,7 @@ def differences(image: Client, present: Client) -> Iterator[Differing]:
     """
     seen: set[tuple[int, bytes]] = set()
     for database in sorted({*key_counts(image), *key_counts(present)}):
-        for found in (*surplus(present, image, database, ADDED),):
+        for found in surplus(present, image, database, ADDED):
             seen.add((database, found.key))
             yield found
         for found in surplus(image, present, database, DELETED):

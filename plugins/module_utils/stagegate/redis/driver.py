@@ -10,11 +10,10 @@ from ..errors import Fenced, StepFailed
 from ..journal import Journal, open_journal
 from ..ledger import read_ledger
 from ..sqlite.steps import Result, ended
-from .client import connected
+from .backup import back_up, backup_evidence
 from .evidence import count_delta, forensic
-from .freeze import activate, image_evidence, seal, stage
-from .image import take_image
-from .manifest import FILE, Manifest, verify_image
+from .freeze import activate, seal, stage
+from .manifest import verify_image
 from .probe import probe
 from .restore import restore
 from .retention import plan_removal, remove
@@ -22,47 +21,6 @@ from .task import Task
 from .unit import SystemdUnit, Unit
 
 Action = Callable[[Journal, Task], Result]
-
-LEVEL = 3
-"""Of reliability: digest, structure, and a load by a server that was counted key by key."""
-
-
-def back_up(journal: Journal, task: Task) -> Result:
-    """Take a backup of the live server and prove it by a server of our own that loads it."""
-    with journal.step(task.phase, task.step, {"place": task.store.place}) as step:
-        if (task.backup / FILE).exists():  # an earlier try of this run finished it: trust its bytes
-            earlier = step.earlier.state if step.earlier is not None else {}
-            manifest = verify_image(task.backup, task.store, str(earlier.get("sha256", "")))
-        else:
-            with connected(task.store, task.client_name) as client:
-                taken = journal.clock.wall()
-                manifest = take_image(client, task, task.backup, taken, frozen=False)
-        state = {
-            "absent": False,
-            "directory": str(task.backup),
-            "bytes": manifest.bytes,
-            "sha256": manifest.sha256,
-            "keys": manifest.keys,
-            "layout": manifest.layout,
-        }
-        return ended(step, state, backup_evidence(task.backup, manifest))
-
-
-def backup_evidence(directory: Path, manifest: Manifest) -> dict[str, Any]:
-    """What the report shows of a backup.
-
-    The keys are those of the image: users went on writing, and no count of the live server is one
-    of the same instant.
-    """
-    return {
-        **image_evidence(manifest),
-        "store": manifest.store,
-        "path": str(directory / manifest.file),
-        "taken": manifest.taken,
-        "redis": manifest.redis,
-        "level": LEVEL,
-        "counted_in": "the image, loaded by a server of its own",
-    }
 
 
 def compare(journal: Journal, task: Task) -> Result:

@@ -8,7 +8,7 @@ from ..errors import StepFailed
 from ..journal import Journal
 from ..sqlite.steps import Result, ended, last_state, needed_state
 from .client import connected
-from .image import discard, take_image
+from .image import discard, image_evidence, take_image
 from .manifest import Manifest, verify_image
 from .server import refuse_others, state_of
 from .task import Task
@@ -58,20 +58,6 @@ def image_state(task: Task, manifest: Manifest) -> dict[str, Any]:
         "bytes": manifest.bytes,
         "keys": manifest.keys,
         "layout": manifest.layout,
-    }
-
-
-def image_evidence(manifest: Manifest) -> dict[str, Any]:
-    """What the report shows of the image."""
-    return {
-        "frozen": manifest.frozen,
-        "freeze": manifest.run,
-        "bytes": manifest.bytes,
-        "sha256": manifest.sha256,
-        "databases": manifest.content["databases"],
-        "keys": manifest.keys,
-        "volatile_keys": manifest.content["volatile_keys"],
-        "content": manifest.content["sha256"],
     }
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput, StepFailed
 from ..files import fsync_dir, make_private_dir
@@ -153,6 +154,20 @@ def written_down(
         gid=original.st_gid,
         mode=f"{stat.S_IMODE(original.st_mode):04o}",
     )
+
+
+def image_evidence(manifest: Manifest) -> dict[str, Any]:
+    """What the report shows of the image."""
+    return {
+        "frozen": manifest.frozen,
+        "freeze": manifest.run,
+        "bytes": manifest.bytes,
+        "sha256": manifest.sha256,
+        "databases": manifest.content["databases"],
+        "keys": manifest.keys,
+        "volatile_keys": manifest.content["volatile_keys"],
+        "content": manifest.content["sha256"],
+    }
 
 
 def discard(directory: Path) -> None:
