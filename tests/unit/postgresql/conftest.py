@@ -43,3 +43,12 @@ def site(empty: Site) -> Site:
         f"GRANT CONNECT ON DATABASE sparkle TO {READER}"
     )
     return empty
+
+
+@pytest.fixture
+def archived(tmp_path: Path) -> Iterator[Site]:
+    """A host whose server archives its WAL."""
+    with postgresql.running(archive_mode="on", archive_command="/bin/true") as running:
+        running.sql(f"CREATE ROLE {OWNER} LOGIN; CREATE ROLE {READER}")
+        running.sql(f"CREATE DATABASE sparkle OWNER {OWNER}")
+        yield Site(running, tmp_path / "state", options={"wal_archive": True})

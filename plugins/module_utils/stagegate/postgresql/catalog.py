@@ -14,6 +14,8 @@ from .client import Connection, rows, value
 from .lean import lean
 
 SHOWN = 10
+UNCHANGED = "="
+SIGNS = {"+": "new", "-": "gone", "~": "changed", UNCHANGED: "as before"}
 
 TABLES = objects.written_out("""
 SELECT n.nspname, c.relname,
@@ -149,8 +151,7 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str,
 
 def in_words(changes: Mapping[str, str]) -> str:
     """The first objects that differ, for one line."""
-    signs = {"+": "new", "-": "gone", "~": "changed"}
-    first = [f"{name} ({signs[change[0]]})" for name, change in list(changes.items())[:SHOWN]]
+    first = [f"{name} ({SIGNS[change[0]]})" for name, change in list(changes.items())[:SHOWN]]
     more = len(changes) - len(first)
     return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 

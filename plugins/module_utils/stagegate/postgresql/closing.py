@@ -62,9 +62,21 @@ def prove_alone(connection: Connection, name: str) -> list[dict[str, Any]]:
         ended += found
         if is_alone(connection, name):
             return ended
-    left = "; ".join(in_words(session) for session in sessions_on(connection, name))
-    raise StepFailed(
-        f"the database {name} does not become free: {left or 'a prepared transaction is open'}",
+        if prepared := prepared_on(connection, name):
+            raise occupied(name, f"prepared transactions are open: {', '.join(prepared)}")
+    raise occupied(name, "; ".join(in_words(each) for each in sessions_on(connection, name)))
+
+
+def prepared_on(connection: Connection, name: str) -> list[str]:
+    """Transactions that nobody's session holds, and that hold the database all the same."""
+    query = "SELECT gid FROM pg_prepared_xacts WHERE database = %s ORDER BY prepared"
+    return [str(row[0]) for row in rows(connection, query, name)]
+
+
+def occupied(name: str, reason: str) -> StepFailed:
+    """The words for a database that somebody keeps."""
+    return StepFailed(
+        f"the database {name} does not become free: {reason}",
         now=f"{name} takes no new sessions",
         untouched="its data",
         next="end what holds it (pg_stat_activity, pg_prepared_xacts), then run this again",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import StepFailed
 from .client import Connection, do, listed, literal, named, rows, told, value
 from .model import Store
 
@@ -76,13 +77,21 @@ def exists(connection: Connection, name: str) -> bool:
 
 
 def read_database(connection: Connection, name: str) -> Database:
-    """A database that is there, with what is granted on it and set for it."""
-    facts, tablespace, size = rows(
+    """A database with what is granted on it and set for it. Raises StepFailed when it is gone."""
+    found = rows(
         connection,
         "SELECT to_jsonb(d) - 'datacl', t.spcname, pg_database_size(d.oid) FROM pg_database d "
         "JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE datname = %s",
         name,
-    )[0]
+    )
+    if not found:
+        raise StepFailed(
+            f"there is no database {name}",
+            now="nothing was changed by this question",
+            untouched="all other databases",
+            next="find out who renamed or dropped it; the ledger says what was there",
+        )
+    facts, tablespace, size = found[0]
     granted = rows(
         connection,
         "SELECT coalesce(r.rolname, ''), a.privilege_type, a.is_grantable FROM pg_database d, "

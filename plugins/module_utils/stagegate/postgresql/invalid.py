@@ -10,7 +10,7 @@ from collections.abc import Collection
 from .catalog import INVALID, called
 from .client import Composed, Connection, do, library, named, rows
 
-TRIES = 5
+TRIES = 3
 """How often a drop waits for its lock, each time for the session's ``lock_timeout``."""
 
 

@@ -10,7 +10,15 @@ from typing import Any
 from ..journal import Journal
 from ..sqlite.steps import Result, ended, entries_of, last_state, needed_state
 from .access import opened, server
-from .catalog import Schema, difference, in_words, keep_objects, kept_objects, read_schema
+from .catalog import (
+    UNCHANGED,
+    Schema,
+    difference,
+    in_words,
+    keep_objects,
+    kept_objects,
+    read_schema,
+)
 from .client import Connection
 from .closing import close
 from .content import count_rows
@@ -61,9 +69,9 @@ def seal_live(journal: Journal, task: Task, staged: Mapping[str, Any]) -> tuple[
 def dropped_in_words(connection: Connection, staged: Mapping[str, Any]) -> list[str]:
     """Drop the invalid indexes of this run; say which are gone and which are not."""
     dropped, left = drop_invalid(connection, staged["invalid"])
-    gone = [f"dropped the invalid index {name} that this run left" for name in dropped]
-    return gone + [
-        f"the invalid index {name} could not be dropped: its table is locked" for name in left
+    return [
+        *(f"dropped the invalid index {name} that this run left" for name in dropped),
+        *(f"the invalid index {name} stays: its table is locked" for name in left),
     ]
 
 
@@ -106,10 +114,10 @@ def unlike_rehearsed(
     start = read_manifest(Path(backup["directory"])).objects
     expected = difference(start, kept_objects(rehearsed["objects"]))
     happened = difference(kept_objects(staged["objects"] or ""), schema.objects)
-    other = difference(expected, happened)
-    return (
-        [f"the schema changed otherwise than in the rehearsal: {in_words(other)}"] if other else []
-    )
+    other = {name: happened.get(name, UNCHANGED) for name in difference(expected, happened)}
+    if not other:
+        return []
+    return [f"the schema changed otherwise than in the rehearsal: {in_words(other)}"]
 
 
 def kept(task: Task, schema: Schema) -> State:
