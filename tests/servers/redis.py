@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def _encode(*words: str) -> bytes:
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
 
 
-def _read(line: bytes, following) -> str:
+def _read(line: bytes, following: Callable[[], bytes]) -> str:
     if line.startswith(b"$"):
         return "" if line.startswith(b"$-1") else following().decode().rstrip("\r\n")
     return line[1:].decode().rstrip("\r\n")

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -51,10 +52,10 @@ class Running:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _compiled_once() -> Iterator[None]:
     """Let all processes of these tests share their compiled files, outside of the releases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as compiled:
+        patch.setenv("PYTHONPYCACHEPREFIX", compiled)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,20 +31,21 @@ def libraries() -> Tree:
 
 
 @pytest.fixture(scope="session")
-def release(libraries: Tree, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Release]:
+def release(libraries: Tree) -> Iterator[Callable[[str], Release]]:
     """Unpack a release's own files; the libraries are unpacked once for all."""
-    root = tmp_path_factory.mktemp("sparkle")
-    write_tree(libraries, root)
+    with tempfile.TemporaryDirectory(prefix="stagegate-sparkle-") as made:
+        root = Path(made)
+        write_tree(libraries, root)
 
-    def unpack(version: str) -> Release:
-        folder = root / version
-        if not folder.exists():
-            tree = SYSTEM.source_of(version)
-            manifest = Member(SYSTEM.manifest(version, tree), 0o644)
-            write_tree({**tree, "manifest.json": manifest}, folder)
-        return Release(folder, root / "lib")
+        def unpack(version: str) -> Release:
+            folder = root / version
+            if not folder.exists():
+                tree = SYSTEM.source_of(version)
+                manifest = Member(SYSTEM.manifest(version, tree), 0o644)
+                write_tree({**tree, "manifest.json": manifest}, folder)
+            return Release(folder, root / "lib")
 
-    return unpack
+        yield unpack
 
 
 @pytest.fixture(scope="session")
