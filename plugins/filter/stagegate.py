@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from stagegate import controller, places, plan
 from stagegate.errors import StagegateError
+from stagegate.migrate import alembic_chain
 
 GOOD = ("green", "amber")
 
@@ -78,20 +79,6 @@ def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
 
 
-TEXTS = {"alembic": "{}/versions/*.py"}
-"""Where a kind of migrations keeps what preflight has to read, below its directory."""
-
-
-def migration_texts(stores: list[dict[str, Any]]) -> list[str]:
-    """The patterns of a release's files whose texts tell which migrations are pending."""
-    known = [store.get("migrations") or {} for store in stores]
-    return [
-        TEXTS[each["kind"]].format(each.get("directory") or "migrations")
-        for each in known
-        if each.get("kind") in TEXTS
-    ]
-
-
 def lacking_fact(hosts: list[str], hostvars: Any, fact: str, wanted: str) -> list[str]:
     """The hosts that were to reach a point of the rollback (by their way back) and did not."""
     ways = {name: hostvars[name].get("rollback_way") or {} for name in hosts}
@@ -144,7 +131,7 @@ class FilterModule:
             "scratch_copy": plain(places.scratch_copy),
             "admitted_elsewhere": admitted_elsewhere,
             "lacking_fact": lacking_fact,
-            "migration_texts": migration_texts,
+            "migration_texts": plain(alembic_chain.text_patterns),
             "lost_servers": lost_servers,
             "door_keeper": door_keeper,
             "with_dead": controller.with_dead,

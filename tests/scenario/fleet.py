@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stagegate.conduct import live_release
 from stagegate.history import last_change, unfinished
 from tests.lab import Lab
+from tests.lab.commands import wait_for
 from tests.scenario.member import Member
 from tests.scenario.stage import Commands
 from tests.scenario.users import Users
@@ -72,12 +75,27 @@ class Fleet(Commands):
 
     def query(self, statement: str, database: str = "sparkle") -> list[list[Any]]:
         """The rows that the database answers with; asked on its own host."""
-        rows = f"SELECT coalesce(json_agg(json_build_array(t.*)), '[]') FROM ({statement}) t"
+        rows = f"SELECT coalesce(json_agg(row_to_json(t)), '[]') FROM ({statement}) t"
         psql = ["psql", "-X", "-A", "-t", "-d", database, "-c", rows]
         done = self.hosts[DATA].machine.run("runuser", "-u", "postgres", "--", *psql)
         assert done.returncode == 0, done.stderr
-        found: list[list[Any]] = json.loads(done.stdout)
-        return found
+        return [list(row.values()) for row in json.loads(done.stdout)]
+
+    @contextlib.contextmanager
+    def reading_without_end(self) -> Iterator[None]:
+        """A transaction that has read the messages and is left open, as a forgotten report does."""
+        statements = ("BEGIN", "SELECT count(*) FROM messages", "SELECT pg_sleep(3600)")
+        commands = [word for statement in statements for word in ("-c", statement)]
+        psql = ["runuser", "-u", "postgres", "--", "psql", "-X", "-d", "sparkle", *commands]
+        database = self.hosts[DATA].machine
+        started = database.run("systemd-run", "--collect", "--unit=report", "--", *psql)
+        assert started.returncode == 0, started.stderr
+        sleeping = "SELECT pid FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'"
+        try:
+            wait_for(lambda: bool(self.query(sleeping)), 20, "the open transaction")
+            yield
+        finally:
+            database.run("systemctl", "stop", "report")
 
     def revision(self) -> str:
         """The revision that alembic's table holds."""
