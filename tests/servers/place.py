@@ -6,12 +6,15 @@ import os
 import pwd
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 FALLBACK = "nobody"
+GUARD = Path(__file__).with_name("guard.py")
 # Files in memory, where there is room: a disk is most of what a server waits for.
 MEMORY, ELSEWHERE = Path("/dev/shm"), Path("/tmp")
 ROOM = 2 << 30
@@ -42,12 +45,18 @@ def free_port() -> int:
 
 @contextmanager
 def folder(prefix: str, owner: str) -> Iterator[Path]:
-    """Make a folder that belongs to `owner`, with a path short enough for a socket in it."""
+    """Make a folder that belongs to `owner`, with a path short enough for a socket in it.
+
+    At the end, also at a sudden one, it is removed with every process that works in it.
+    """
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     made = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if roomy else ELSEWHERE))
+    guard = subprocess.Popen(
+        [sys.executable, str(GUARD), str(made)], stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         if os.geteuid() == 0:
             shutil.chown(made, owner, pwd.getpwnam(owner).pw_gid)
         yield made
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        guard.communicate()

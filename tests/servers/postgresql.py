@@ -114,8 +114,4 @@ def running(**settings: str) -> Iterator[Cluster]:
         initialise(cluster)
         configure(cluster, settings)
         cluster.start()
-        try:
-            yield cluster
-        finally:
-            if (cluster.data / "postmaster.pid").exists():
-                cluster.stop("immediate")
+        yield cluster

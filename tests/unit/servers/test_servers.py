@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.servers import postgresql, redis
+from tests.servers.guard import inhabitants
 
 
 def answers(port):
@@ -48,3 +52,32 @@ def test_redis_asks_for_its_password_and_keeps_what_it_is_told_to_keep():
             assert stranger.recv(64).startswith(b"-NOAUTH")
         assert server.password not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
     assert not server.home.exists()
+
+
+PROJECT = Path(__file__).resolve().parents[3]
+KILLED = """
+import sys
+from tests.servers import postgresql
+with postgresql.running() as cluster:
+    print(cluster.data, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(postgresql.binaries() is None, reason="PostgreSQL's server is not installed")
+def test_a_test_that_is_killed_leaves_no_server_behind():
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+    ) as test:
+        data = Path(test.stdout.readline().strip())
+        assert inhabitants(data)
+        test.kill()
+    deadline = time.monotonic() + 20
+    while data.parent.exists():
+        assert time.monotonic() < deadline, f"{data.parent} is left"
+        time.sleep(0.05)
+    assert not inhabitants(data)
