@@ -21,9 +21,12 @@ from .errors import BadInput, StagegateError, StepFailed
 from .files import read_json
 from .journal import Run, open_journal
 from .ledger import read_ledger
-from .sqlite.proof import backup_evidence, backup_state, take
-from .sqlite.retention import plan_removal, remove
-from .sqlite.task import Task
+from .postgresql import daily as postgresql
+from .redis import daily as redis
+from .sqlite import daily as sqlite
+
+KINDS = {"postgresql": postgresql, "redis": redis, "sqlite": sqlite}
+"""Each names its ``Task`` and how it is taken, shown and pruned."""
 
 NOTE_DEADLINE = 600.0
 """Seconds to wait for a step of a deployment to end before the outcome is noted."""
@@ -64,10 +67,11 @@ def run_daily(config: dict[str, Any], now: datetime) -> dict[str, Any]:
     run = f"daily-{now.strftime('%Y%m%dT%H%M%SZ')}"
     stores, failures, removed = [], [], []
     for store in config["stores"]:
-        task = task_of(config, store, run)
         try:
-            stores.append(back_up(task, now.isoformat(timespec="seconds")))
-            removed += prune(task)
+            kind = kind_of(store)
+            task = kind.Task.from_params(params_of(config, store, run))
+            stores.append(back_up(kind, task, now.isoformat(timespec="seconds")))
+            removed += kind.prune(task, read_ledger(task.run.state / "ledger.jsonl").entries)
         except StagegateError as error:
             failures.append(error)
     if failures:
@@ -75,18 +79,26 @@ def run_daily(config: dict[str, Any], now: datetime) -> dict[str, Any]:
     return {"run": run, "stores": stores, "removed": removed}
 
 
-def task_of(config: dict[str, Any], store: dict[str, Any], run: str) -> Task:
+def kind_of(store: dict[str, Any]) -> Any:
+    """How a store of this kind is backed up. Raises BadInput for one that is not."""
+    try:
+        return KINDS[store["kind"]]
+    except KeyError as error:
+        raise BadInput(f"a store of kind {error} has no daily backup") from error
+
+
+def params_of(config: dict[str, Any], store: dict[str, Any], run: str) -> dict[str, Any]:
     """One call of the store's driver, under the run id of this day."""
     context = {"id": run, "epoch": 0, "exclusive": False}
     context.update({key: config[key] for key in ("system", "host", "state")})
     params = {"action": "backup", "run": context, "store": store}
-    return Task.from_params({**params, "keep_daily": config.get("keep")})
+    return {**params, "keep_daily": config.get("keep")}
 
 
-def back_up(task: Task, taken: str) -> dict[str, Any]:
+def back_up(kind: Any, task: Any, taken: str) -> dict[str, Any]:
     """Take one drilled backup and note how it went; raise what went wrong."""
     try:
-        manifest = take(task, taken)
+        manifest = kind.take(task, taken)
     except OSError as error:
         failure = StepFailed(f"backup of {task.store.name}: {error}", untouched="the live data")
         note(task.run, task.step, {"error": failure.parts()}, {}, "failed")
@@ -98,8 +110,8 @@ def back_up(task: Task, taken: str) -> dict[str, Any]:
         evidence: dict[str, Any] = {"store": task.store.name, "absent": True}
         note(task.run, task.step, evidence, {"absent": True}, "observed")
         return evidence
-    evidence = backup_evidence(task.backup, manifest)
-    note(task.run, task.step, evidence, backup_state(task, manifest), "observed")
+    evidence = kind.backup_evidence(task.backup, manifest)
+    note(task.run, task.step, evidence, kind.backup_state(task, manifest), "observed")
     return evidence
 
 
@@ -107,15 +119,6 @@ def note(run: Run, step: str, evidence: dict[str, Any], state: dict[str, Any], k
     """Write the outcome into the ledger; the work itself holds no step back."""
     with open_journal(run, deadline=NOTE_DEADLINE) as journal:
         journal.note("backup", step, evidence, state, kind)
-
-
-def prune(task: Task) -> list[str]:
-    """Remove what retention lets go; the drilled copy of today goes at once."""
-    entries = read_ledger(task.run.state / "ledger.jsonl").entries
-    places = (*plan_removal(task, entries).everything, task.scratch)
-    there = [place for place in places if place.exists()]
-    remove(there)
-    return [str(place) for place in there]
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ def wave_sizes(waves: Sequence[Any], hosts: int) -> list[int]:
     """How many hosts go forward in each wave: numbers are counts, "50%" is of all hosts.
 
     Sizes add up until all hosts are in: ``[1, "50%", "100%"]`` of 6 hosts is 1, 3, 2. A share is
-    rounded down, as Ansible's ``serial`` does, but at least one host goes with each wave while there
-    are any.
+    rounded down, as Ansible's ``serial`` does, but at least one host goes with each wave while
+    there are any.
     """
     sizes: list[int] = []
     left = hosts
@@ -140,6 +140,9 @@ def deployment_plan(
         "in_place": [s["name"] for s in stores if in_place(s, migration_class)],
         "doors": nouns.get("doors", "none"),
         "serves": bool(nouns["services"]),
+        "stores": [str(store["name"]) for store in nouns["stores"]],
+        "code": release.get("kind") != "none",
+        "secrets": bool(nouns.get("secrets")),
         "inputs": digest(nouns)[:16],
         "noop": live == version and not migrate and running_well,
     }

@@ -33,7 +33,7 @@ UMask=0077
 Nice=10
 IOSchedulingClass=idle
 NoNewPrivileges=yes
-PrivateNetwork=yes
+PrivateNetwork={alone}
 PrivateTmp=yes
 ProtectHome=yes
 ProtectKernelModules=yes
@@ -79,6 +79,7 @@ def wanted_files(params: dict[str, Any], run_host: str, state: Path) -> dict[Pat
         "python": params["python"],
         "config": config,
         "program": PROGRAM,
+        "alone": "yes" if all(s["kind"] == "sqlite" for s in params["stores"]) else "no",
         "calendar": schedule.get("calendar", "*-*-* 02:00:00"),
     }
     return {

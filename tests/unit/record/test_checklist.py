@@ -216,3 +216,21 @@ class TestAbathur:
         listed = [line["proof"] for line in self.lines]
         each = [p for proof in listed for p in ([proof] if isinstance(proof, str) else proof)]
         return {p.removeprefix(kind) for p in each if p.startswith(kind)}
+
+
+PARTS = [
+    # proof, the plan of the second host, which shows nothing of it -> verdict
+    ("smoke:t01", {"serves": False}, "green"),
+    ("smoke:t01", {"serves": True}, "pending"),
+    ("step:release.stage", {"code": False}, "green"),
+    ("step:release.stage", {"code": True}, "pending"),
+    ("step:backup.store:memory", {"stores": []}, "green"),
+    ("step:backup.store:*", {"stores": []}, "green"),
+    ("step:backup.store:memory", {"stores": ["memory"]}, "pending"),
+]
+
+
+@pytest.mark.parametrize(("proof", "plan", "verdict"), PARTS)
+def test_a_host_is_asked_only_for_the_parts_that_it_has(proof, plan, verdict):
+    entries = {"h1": run("h1").entries, "h2": Ledger("h2").begin(plan).entries}
+    assert shown(proof, entries)[0] == verdict

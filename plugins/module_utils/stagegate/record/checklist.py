@@ -9,8 +9,9 @@ A proof is one of::
     attest:<role>          a person's word, recorded in the ledger under the line's id
     later:<what>           nothing measures it yet
 
-A line may need several; the worst decides. A proof must hold on every host that was planned, and
-one that is absent from the record is ``pending``: no line is green for what did not run.
+A line may need several; the worst decides. A proof must hold on every planned host that has the
+part it speaks of (services, a store, the code, a door), and one that is absent from the record is
+``pending``: no line is green for what did not run.
 """
 
 from __future__ import annotations
@@ -26,6 +27,15 @@ from .text import duration, listed, measure, visible
 
 BEST_FIRST = ("green", "amber", "attest", "pending", "red")
 PROOF = re.compile(r"(smoke|gate|step|attest|later):(\S.*)", re.DOTALL)
+PART_OF = {
+    "release.stage": "code",
+    "restart.activate_release": "code",
+    "release.secrets": "secrets",
+    "release.rehearse": "stores",
+    "backup.schedule": "stores",
+}
+"""Steps that only a host with this part takes, by the plan's key."""
+DOOR_ACTS = ("quiesce.close", "admit.open", "admit.weight")
 SUITE = re.compile(r"all=([0-9]+)")
 
 
@@ -116,14 +126,17 @@ def prove(proof: str, ident: str, proved: Proved) -> Shown:
     if kind == "attest":
         return attested(name, ident, proved)
     show = {"smoke": smoke_on, "gate": gate_on, "step": step_on}[kind]
-    return over_hosts(show, name, proved)
+    asked = [a for a in proved.accounts if is_asked(kind, name, a)]
+    return over_hosts(show, name, asked, proved)
 
 
 def over_hosts(
-    show: Callable[[str, Account, Mapping[str, Any]], Shown | None], name: str, proved: Proved
+    show: Callable[[str, Account, Mapping[str, Any]], Shown | None],
+    name: str,
+    asked: Sequence[Account],
+    proved: Proved,
 ) -> Shown:
-    """The worst over the hosts; hosts that show nothing leave the line pending."""
-    asked = [a for a in proved.accounts if is_asked(name, a)]
+    """The worst over the hosts that are asked; those that show nothing leave the line pending."""
     each = {a.host: show(name, a, proved.smoke.get(a.host) or {}) for a in asked}
     shown = {host: s for host, s in each.items() if s is not None}
     if not shown:
@@ -142,10 +155,23 @@ def over_hosts(
     return Shown(worst, told if len(hosts) <= 6 else f"{told}; and {len(hosts) - 6} more")
 
 
-def is_asked(name: str, account: Account) -> bool:
-    """False for the way back on a host that never left its former state."""
-    left = account.began("quiesce", "migrate", "restart", "rollback")
-    return left or not name.startswith("rollback.")
+def is_asked(kind: str, name: str, account: Account) -> bool:
+    """False for a proof of a part that the host does not have, by the plan it was given.
+
+    Nor is a host asked for the way back that never left its former state.
+    """
+    plan = account.plan
+    if kind != "step":
+        return bool(plan.get("serves", True))
+    if name.startswith("rollback."):
+        return account.began("quiesce", "migrate", "restart", "rollback")
+    act, _, thing = name.partition(":")
+    if not thing:
+        return bool(plan.get(PART_OF.get(name, ""), True))
+    if act in DOOR_ACTS:  # they stand in the ledger of the door's own host
+        return any(label.startswith(f"{act}:") for label in account.latest())
+    stores = plan.get("stores")
+    return stores is None or thing in stores or (thing == "*" and bool(stores))
 
 
 def smoke_on(name: str, _account: Account, smoke: Mapping[str, Any]) -> Shown | None:

@@ -11,7 +11,7 @@ from .model import Fleet, Service
 
 
 class Nothing:
-    """A service manager that has nothing to manage; the guard and the ledger tell the same story."""
+    """A service manager with nothing to manage; guard and ledger tell the same story."""
 
     def __init__(self, fleet: Fleet) -> None:
         if fleet.services:
