@@ -12,12 +12,21 @@ from tests.servers.postgresql import Cluster
 from tests.unit.postgresql.helpers import OWNER, READER, ROWS, SCHEMA, Site
 
 TEMPLATE = "filled"
+QUICK = {
+    "max_connections": "40",
+    "max_prepared_transactions": "4",
+    "autovacuum": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "jit": "off",
+}
+"""No test here waits for a disk, and none is long enough for a vacuum."""
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server with the roles of the tests, and a filled database to copy."""
-    with postgresql.running(max_connections="40", max_prepared_transactions="4") as running:
+    with postgresql.running(**QUICK) as running:
         running.sql(f"CREATE ROLE {OWNER} LOGIN; CREATE ROLE {READER} LOGIN")
         running.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
         running.sql(SCHEMA + ROWS.format(rows=100), TEMPLATE, OWNER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,21 +26,6 @@ def connects(site: Site, user: str, database: str = "sparkle") -> bool:
         site.session(user, database=database).close()
         return True
     return False
-
-
-@pytest.mark.parametrize("migration_class", CLASSES)
-def test_the_whole_way_leaves_the_database_open_as_it_was(site: Site, migration_class: str) -> None:
-    site.migration_class = migration_class
-    before = site.cluster.sql(OPEN_AS_BEFORE)
-    site.deploy()
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
-    assert connects(site, READER)
-    assert connects(site, OWNER)
-    assert site.sql("SELECT count(note) FROM history") == "100"
-    kept = {site.beside("old")} if migration_class == "one_way" else set()
-    assert site.databases() == {"sparkle", *kept}
-    for action in ("stage", "seal", "activate"):
-        assert site.kinds(f"{action}:history") == ["intent", "done"]
 
 
 def test_a_compatible_migration_meets_its_users(site: Site) -> None:
@@ -156,30 +142,36 @@ def test_frozen_data_are_judged_to_the_last_row(site: Site, migration_class: str
     assert site.beside("check") not in site.databases()
 
 
-def again(site: Site, action: str) -> None:
+def again(site: Site, action: str) -> dict[str, Any]:
     site.do(action)
-    site.do(action)
+    state: dict[str, Any] = site.do(action)["state"]
+    return state
 
 
 @pytest.mark.parametrize("migration_class", CLASSES)
-def test_every_step_may_be_done_twice(site: Site, migration_class: str) -> None:
+def test_the_whole_way_with_every_step_twice_opens_what_was_open(
+    site: Site, migration_class: str
+) -> None:
     site.migration_class = migration_class
+    before = site.cluster.sql(OPEN_AS_BEFORE)
     site.rehearse()
     again(site, "stage")
     site.sql(ADDED, site.target)
     if migration_class != "one_way":
-        state = site.do("stage")["state"]
-        assert state["rows"]["users"] == 100
+        assert site.do("stage")["state"]["rows"]["users"] == 100
         recorded = json.loads((site.evidence / "schema-old.json").read_text())
         assert "column history.note" not in recorded, "what was before the migration stays recorded"
     again(site, "seal")
     again(site, "activate")
     site.sql("INSERT INTO users (name) VALUES ('late')")
-    site.do("stage")
-    site.do("seal")
-    site.do("activate")
-    assert site.sql("SELECT count(*), count(note) FROM history") == "100|100"
+    for action in ("stage", "seal", "activate"):
+        site.do(action)
+    assert site.cluster.sql(OPEN_AS_BEFORE) == before
     assert connects(site, READER)
+    assert site.sql("SELECT count(note) FROM history") == "100"
+    assert site.sql("SELECT count(*) FROM users") == "101"
+    kept = {site.beside("old")} if migration_class == "one_way" else set()
+    assert site.databases() == {"sparkle", *kept}
 
 
 def test_a_generation_is_copied_anew_until_it_was_judged(site: Site) -> None:
@@ -221,7 +213,7 @@ def test_a_database_that_appears_after_the_backup_is_not_taken_for_ours(empty: S
         empty.do("stage")
 
 
-@pytest.mark.parametrize("migration_class", CLASSES)
+@pytest.mark.parametrize("migration_class", ["compatible", "one_way"])
 def test_a_first_install(empty: Site, migration_class: str) -> None:
     empty.migration_class = migration_class
     empty.deploy("CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)")

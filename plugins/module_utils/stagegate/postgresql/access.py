@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 from .client import Connection, told
 from .databases import ADMIN_DATABASE
-from .programs import Tools, find_tools, installed
+from .programs import Tools, tools_of
 from .session import application_name, connect, end_orphans
 from .task import Task
 
@@ -37,7 +37,7 @@ def server(task: Task) -> Iterator[Connection]:
 
 def tools_for(connection: Connection) -> Tools:
     """pg_dump and pg_restore for the server of a session."""
-    return find_tools(connection.info.server_version // MAJOR, installed())
+    return tools_of(connection.info.server_version // MAJOR)
 
 
 def program_url(task: Task, database: str, program: str) -> str:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ class Bounds:
     reserve: int = 0
 
 
+@lru_cache
+def tools_of(major: int) -> Tools:
+    """The programs of this host for a server of that version. Raises Refused."""
+    return find_tools(major, installed())
+
+
 def installed() -> list[Path]:
     """Every directory on this host that may hold the programs."""
     found = [path for pattern in INSTALLED for path in Path("/").glob(pattern.lstrip("/"))]
@@ -71,8 +78,13 @@ def find_tools(major: int, directories: Iterable[Path]) -> Tools:
 
     Raises Refused: a pg_dump that is older than the server does not read it.
     """
-    seen = [tools for directory in directories if (tools := tools_in(directory)) is not None]
-    fit = sorted((t for t in seen if t.major >= major), key=lambda tools: tools.major)
+    seen: list[Tools] = []
+    for directory in directories:
+        tools = tools_in(directory)
+        if tools is not None and tools.major == major:
+            return tools
+        seen += [tools] if tools is not None else []
+    fit = sorted((t for t in seen if t.major > major), key=lambda tools: tools.major)
     if fit:
         return fit[0]
     older = ", ".join(sorted({str(tools.major) for tools in seen}))

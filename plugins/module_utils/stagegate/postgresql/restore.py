@@ -36,20 +36,26 @@ def restore(journal: Journal, task: Task) -> Result:
         journal.step(task.phase, task.step, {"database": task.live}) as step,
         server(task) as admin,
     ):
-        staged = last_state(journal, f"stage:{task.store.name}")
-        if not entries_of(journal, f"stage:{task.store.name}"):
-            state: State = {"activated": False, "unfinished": None}
-        elif staged is None:
-            state = drop_unfinished(journal, task, admin)
-        elif staged["created"]:
-            state = take_away(journal, task, admin)
-        elif staged["class"] == "one_way":
-            state = rename_back(journal, task, admin)
-        elif staged["class"] == "reversible":
-            state = lead_down(journal, task, admin, staged)
-        else:
-            state = prove_whole(journal, task, staged)
+        if step.earlier is not None:  # users may have come back since
+            return ended(step, dict(step.earlier.state), {"resumed": True})
+        state = put_back(journal, task, admin)
         return ended(step, state, state)
+
+
+def put_back(journal: Journal, task: Task, admin: Connection) -> State:
+    """The way back that fits what this run began."""
+    staged = last_state(journal, f"stage:{task.store.name}")
+    if not entries_of(journal, f"stage:{task.store.name}"):
+        return {"activated": False, "unfinished": None}
+    if staged is None:
+        return drop_unfinished(journal, task, admin)
+    if staged["created"]:
+        return take_away(journal, task, admin)
+    if staged["class"] == "one_way":
+        return rename_back(journal, task, admin)
+    if staged["class"] == "reversible":
+        return lead_down(journal, task, admin, staged)
+    return prove_whole(journal, task, staged)
 
 
 def drop_unfinished(journal: Journal, task: Task, admin: Connection) -> State:
@@ -244,13 +250,8 @@ def prove_whole(journal: Journal, task: Task, staged: Mapping[str, Any]) -> Stat
         schema = read_schema(connection, task.store.is_bookkeeping)
     known = {"old": staged["schema"], "new": recorded_new(journal, task)}
     for which, fingerprint in known.items():
-        if fingerprint == schema.fingerprint and not left:
-            return {
-                "activated": False,
-                "schema": schema.fingerprint,
-                "is": which,
-                "dropped": dropped,
-            }
+        if fingerprint == schema.fingerprint:
+            return {"schema": fingerprint, "is": which, "dropped": dropped}
     changes = difference(kept_objects(staged["objects"]), schema.objects)
     raise half_made(
         task, in_words(changes) or f"invalid indexes {', '.join(left)}", "its users go on using it"
