@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tests.bench import backup, deployment, gates, rollback
+from tests.bench import backup, deployment, gates, hosts, rollback
 from tests.bench.machine import facts, load
 from tests.bench.model import Outcome
 from tests.bench.page import PAGE, write
@@ -17,6 +17,7 @@ SUBJECTS: dict[str, Callable[[Sequence[int]], Outcome]] = {
     "backup": backup.measure,
     "rollback": rollback.measure,
     "deployment": deployment.measure,
+    "hosts": hosts.measure,
     "gates": gates.measure,
 }
 SIZES = "10,100,1000"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,6 @@ class Host:
             "local_root": str(self.home),
             "api_port": str(self.api),
             "workers_port": str(self.workers),
-            "report_artifacts": str(self.home / "artifacts"),
         }
 
 
@@ -83,15 +82,29 @@ def deployed(outcome: Outcome, release: str, host: Host) -> Played:
     """One deployment that went well. Raises NotMeasuredError when every try was taken back."""
     why = ""
     for number in range(TRIES):
-        settings = {**host.settings, "release_version": release}
-        earlier = records(host.home)
-        played = play("deploy.yml", "local", settings, host.home)
-        record = read_record(records(host.home) - earlier)
-        if played.status == 0 and record.get("verdict") == "deployed":
-            return played
-        why = str(record.get("message", {}).get("what") or played.reason)
+        try:
+            return deploy(release, "local", host.settings, host.home)
+        except NotMeasuredError as reason:
+            why = str(reason)
         outcome.details.append(f"try {number + 1} of {release} did not end well: {why}")
     raise NotMeasuredError(f"{release} was not deployed in {TRIES} tries: {why}")
+
+
+def deploy(release: str, inventory: str, settings: Mapping[str, str], home: Path) -> Played:
+    """One deployment, recorded below `home`. Raises NotMeasuredError when it did not stay."""
+    earlier = records(home)
+    wanted = {**settings, **artifacts(home), "release_version": release}
+    played = play("deploy.yml", inventory, wanted, home)
+    record = read_record(records(home) - earlier)
+    if played.status == 0 and record.get("verdict") == "deployed":
+        return played
+    raise NotMeasuredError(str(record.get("message", {}).get("what") or played.reason))
+
+
+def artifacts(home: Path) -> dict[str, str]:
+    """Where a deployment leaves what it wrote about itself."""
+    place = str(home / "artifacts")
+    return {"report_artifacts": place, "smoke_artifacts": place}
 
 
 def records(home: Path) -> set[Path]:

@@ -133,6 +133,8 @@ def data_state(account: Account, verdict: str) -> str:
     stated = state(account.terminal or {}).get("data")
     if isinstance(stated, str) and stated:
         return stated
+    if account.plan.get("stores") == [] and verdict in ("deployed", "restored"):
+        return "it keeps no data of the system"
     if verdict in ("refused", "no_op", "passed", "staged"):
         return "the data were not touched"
     if verdict == "deployed":
