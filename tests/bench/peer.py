@@ -1,0 +1,102 @@
+"""pyinfra, in an environment of its own below .cache/bench, and a release by it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.databases import CACHE, ROOT
+from tests.bench.model import NotMeasuredError
+from tests.bench.playbooks import TOOLS
+from tests.bench.timing import last_line
+from tests.lab import Lab
+
+HERE = Path(__file__).parent
+LOCK = HERE / "pyinfra.lock"
+DEPLOY = HERE / "peer_pyinfra.py"
+MIGRATE = ROOT / "examples" / "abathur" / "tools" / "migrate.py"
+AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+ENDS_WITHIN = 600.0
+
+
+def program() -> Path:
+    """The program; installed when it is not there as the lock describes it.
+
+    Raises NotMeasuredError when it cannot be installed.
+    """
+    digest = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
+    place = CACHE / f"pyinfra-{digest[:12]}"
+    if not (place / "installed").exists():
+        for former in CACHE.glob("pyinfra-*"):
+            shutil.rmtree(former)
+        install(place)
+        (place / "installed").touch()
+    return place / "bin" / "pyinfra"
+
+
+def version() -> str:
+    """The version in the lock."""
+    found = re.search(r"^pyinfra==(\S+)", LOCK.read_text(), re.MULTILINE)
+    return found[1] if found else "of no known version"
+
+
+def install(place: Path) -> None:
+    """Make the environment, compiled: an interpreter that compiles at each start is slower."""
+    uv = str(TOOLS / "uv")
+    made = [uv, "venv", "--quiet", "--python", sys.executable, str(place)]
+    sync = [uv, "pip", "sync", "--quiet", "--python", str(place / "bin" / "python")]
+    for argv in (made, [*sync, "--require-hashes", "--compile-bytecode", str(LOCK)]):
+        run(argv, ROOT, "pyinfra cannot be installed")
+
+
+def release(hosts: Sequence[str], archive: Path, place: Path, *, prepare: bool = False) -> float:
+    """Release on machines of the lab; the seconds of the whole command.
+
+    `prepare` gives them what they need before their first one. Raises NotMeasuredError when it
+    fails on any of them.
+    """
+    data = {
+        "archive": str(archive),
+        "migrator": str(MIGRATE),
+        "prepare": str(prepare).lower(),
+        "ssh_config_file": str(Lab().home.ssh_config),
+    }
+    argv = [str(program()), "--yes", ",".join(hosts), str(DEPLOY)]
+    for name, value in data.items():
+        argv[1:1] = ["--data", f"{name}={value}"]
+    begin = time.perf_counter()
+    run(argv, place, f"pyinfra's release of {archive.stem} failed")
+    return time.perf_counter() - begin
+
+
+def run(argv: Sequence[str], place: Path, what: str) -> None:
+    """Run a program in a directory. Raises NotMeasuredError with its last words."""
+    try:
+        done = subprocess.run(
+            argv, cwd=place, env=environment(), capture_output=True, text=True, timeout=ENDS_WITHIN
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotMeasuredError(f"{what}: {error}") from error
+    if done.returncode:
+        raise NotMeasuredError(f"{what}: {last_line(done.stderr or done.stdout)}")
+
+
+def environment() -> dict[str, str]:
+    """The caller's, with what the Makefile tells uv of this machine where nobody else did."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    if any(Path(bundle).exists() for bundle in AUTHORITIES):
+        kept.setdefault("UV_SYSTEM_CERTS", "true")
+    if index := kept.get("PIP_INDEX_URL"):
+        kept.setdefault("UV_DEFAULT_INDEX", index)
+    return kept
