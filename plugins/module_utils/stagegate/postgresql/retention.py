@@ -51,7 +51,10 @@ def plan_removal(task: Task, entries: Iterable[Entry], admin: Connection) -> Rem
             for ending in ("", *IMAGES)
             for place in old_directories(task, needed, f"{task.store.name}{ending}")
         ),
-        databases=old_databases(task, needed, known_runs(task, entries), admin),
+        databases=(
+            *left_over(task, needed - last_ended(entries), known_runs(task, entries), admin),
+            *old_databases(task, needed, known_runs(task, entries), admin),
+        ),
     )
 
 
@@ -87,19 +90,27 @@ def old_directories(task: Task, needed: frozenset[str], name: str) -> list[Path]
     return gone
 
 
+def left_over(task: Task, going: frozenset[str], known: list[str], admin: Connection) -> list[str]:
+    """Working copies of runs that ended."""
+    others = [run for run in known if run not in going]
+    names = [name for which in (DRILL, CHECK) for name in names_of(task, others, which)]
+    there = existing(admin, names)
+    return [name for name in names if name in there]
+
+
 def old_databases(
     task: Task, needed: frozenset[str], known: list[str], admin: Connection
-) -> tuple[str, ...]:
-    """Databases of earlier runs: working copies all, kept ones beyond the newest of each kind."""
+) -> list[str]:
+    """Databases of earlier runs: generations all, kept ones beyond the newest of each kind."""
     others = [run for run in known if run not in needed]
     evidence = set(names_of(task, [run for run in others if is_pinned(task, run)], FAILED))
     gone: list[str] = []
-    for which in (DRILL, CHECK, GENERATION, *KEPT_DATABASES):
+    for which in (GENERATION, *KEPT_DATABASES):
         names = names_of(task, others, which)
         there = existing(admin, names)
         mine = [name for name in names if name in there]
         gone += mine[task.keep :] if which in KEPT_DATABASES else mine
-    return tuple(name for name in gone if name not in evidence)
+    return [name for name in gone if name not in evidence]
 
 
 def names_of(task: Task, run_ids: Iterable[str], which: str) -> list[str]:
