@@ -1,9 +1,10 @@
-"""The stage as a fixture; a test module names this file in `pytest_plugins`."""
+"""The stage and the fleet as fixtures; a test module names this file in `pytest_plugins`."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.scenario.fleet import Fleet
 from tests.scenario.stage import Stage
 
 
@@ -12,3 +13,10 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """The hosts of the scenario's inventory: the verifier's own option, so that it is said once."""
     inventory = request.config.getoption("ansible_inventory")
     return Stage(inventory, tmp_path_factory.mktemp("scenario"))
+
+
+@pytest.fixture(scope="module")
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The hosts of sparkle, of the inventory that the scenario names."""
+    inventory = request.config.getoption("ansible_inventory")
+    return Fleet(tmp_path_factory.mktemp("scenario"), inventory)

@@ -1,10 +1,14 @@
-"""The hosts of sparkle: three that serve, one that keeps the data, one that lets users in."""
+"""The hosts of sparkle: three that serve, one that keeps the data, one that lets users in.
+
+What a run did on several of them is read from its record: where the doors stood, and when.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from stagegate.conduct import live_release
 from stagegate.history import last_change, unfinished
 from tests.lab import Lab
 from tests.lab.commands import wait_for
+from tests.scenario.deployment import Outcome
 from tests.scenario.member import Member
 from tests.scenario.stage import Commands
 from tests.scenario.users import Users
@@ -19,6 +24,9 @@ from tests.scenario.users import Users
 SERVING = ("app1", "app2", "app3")
 DATA, DOOR = "db1", "lb1"
 INVENTORY = str(Path(__file__).resolve().parents[2] / "inventories/sparkle")
+SMOKE_TESTS = 43
+# Where latency is not the subject, a busy controller must not end a run before the subject comes.
+WITHOUT_GATES = ("-e", '{"gates": []}')
 
 LOOK = """
 import json, os, subprocess, urllib.request
@@ -26,15 +34,17 @@ state = "/var/lib/stagegate/sparkle"
 def ask():
     try:
         with urllib.request.urlopen("http://127.0.0.1:8000/health", timeout=5) as answer:
-            return json.load(answer)["version"]
+            return json.load(answer)
     except OSError:
-        return ""
+        return {"version": "", "instance_id": ""}
 unit = subprocess.run(["systemctl", "is-active", "sparkle-api"], capture_output=True, text=True)
 link = "/srv/sparkle/current"
+answer = ask()
 print(json.dumps({
     "release": os.readlink(link) if os.path.islink(link) else "",
     "active": unit.stdout.strip(),
-    "version": ask(),
+    "version": answer["version"],
+    "instance": answer["instance_id"],
     "guarded": os.path.exists(state + "/guard"),
     "locked": os.path.exists(state + "/lock"),
 }))
@@ -65,8 +75,13 @@ class Fleet(Commands):
         return Users(self.url, self.scratch, count)
 
     def look(self, name: str) -> dict[str, Any]:
-        """What is true on a host that serves, now."""
-        return self._python(name, LOOK)
+        """What is true on a host that serves, now; the instance is another after each start."""
+        seen: dict[str, Any] = self._python(name, LOOK)
+        return seen
+
+    def instances(self) -> dict[str, str]:
+        """The process that answers on each host that serves."""
+        return {name: self.look(name)["instance"] for name in SERVING}
 
     def servers(self) -> dict[str, str]:
         """What the door says of each server: UP, MAINT, DRAIN, DOWN."""
@@ -110,17 +125,31 @@ class Fleet(Commands):
         )
         return [row[0] for row in rows]
 
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns."""
+        rows = self.query(
+            "SELECT column_name::text FROM information_schema.columns "
+            f"WHERE table_name = '{table}' ORDER BY ordinal_position"
+        )
+        return [row[0] for row in rows]
+
+    def databases(self) -> list[str]:
+        """The names of all databases on the server."""
+        return [row[0] for row in self.query("SELECT datname::text FROM pg_database")]
+
     def invalid_indexes(self) -> int:
         """The number of indexes that a failed build left behind."""
         return len(self.query("SELECT indexrelid::text FROM pg_index WHERE NOT indisvalid"))
 
-    def assert_invariants(self, release: str) -> None:
-        """Everything that must be true on every host once a run ended with this release live."""
-        for name, host in self.hosts.items():
-            entries = host.ledger()
-            assert unfinished(entries) is None, f"{name}: the ledger's last run has no end"
-            assert live_release(last_change(entries)) == release, name
-            assert not host.locked(), f"{name}: the run has ended, its lock has not"
+    def assert_closed(self, name: str, release: str) -> None:
+        """The last run on a host has ended, left this release live, and holds nothing any more."""
+        entries = self.hosts[name].ledger()
+        assert unfinished(entries) is None, f"{name}: the ledger's last run has no end"
+        assert live_release(last_change(entries)) == release, name
+        assert not self.hosts[name].locked(), f"{name}: the run has ended, its lock has not"
+
+    def assert_serves(self, name: str, release: str) -> None:
+        """A host runs a release, says so itself, and nothing of a run is left on it."""
         wanted = {
             "release": f"releases/{release}",
             "active": "active",
@@ -128,15 +157,70 @@ class Fleet(Commands):
             "guarded": False,
             "locked": False,
         }
-        assert {name: self.look(name) for name in SERVING} == dict.fromkeys(SERVING, wanted)
+        seen = self.look(name)
+        assert {key: seen[key] for key in wanted} == wanted, name
+
+    def assert_held(self, name: str) -> None:
+        """Nothing runs on a host that serves, nothing can start, and the lock is kept."""
+        seen = self.look(name)
+        assert (seen["active"], seen["version"]) == ("inactive", ""), name
+        assert seen["guarded"], name
+        assert seen["locked"], name
+
+    def assert_invariants(self, release: str) -> None:
+        """Everything that must be true on every host once a run ended with this release live."""
+        for name in self.hosts:
+            self.assert_closed(name, release)
+        for name in SERVING:
+            self.assert_serves(name, release)
         assert self.servers() == dict.fromkeys(SERVING, "UP")
         assert self.invalid_indexes() == 0
-        assert (
-            self.query("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^stagegate'")
-            == []
-        )
+        left = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^stagegate'"
+        assert self.query(left) == []
 
     def _python(self, name: str, program: str) -> Any:
         done = self.hosts[name].machine.run("python3", "-B", "-", given=program)
         assert done.returncode == 0, f"{name}: {done.stderr}"
         return json.loads(done.stdout)
+
+
+def verdicts(outcome: Outcome) -> dict[str, str]:
+    """How a run ended on each host."""
+    return {name: part["verdict"] for name, part in outcome.record["hosts"].items()}
+
+
+def doors(outcome: Outcome) -> list[str]:
+    """What a run did at the doors, in its order, say ``quiesce.close:app1``."""
+    return [step for step in outcome.steps(DOOR) if ":" in step]
+
+
+def state_of(outcome: Outcome, name: str, step: str) -> dict[str, Any]:
+    """What the last step of a name left in a host's ledger."""
+    return dict(_entries(outcome, name, step, "done")[-1]["state"])
+
+
+def moment(outcome: Outcome, name: str, step: str, kind: str = "done") -> float:
+    """When a host wrote the first entry of a kind for a step, in seconds since the epoch.
+
+    The machines of the lab have one clock, so moments of two hosts can be compared.
+    """
+    return _at(_entries(outcome, name, step, kind)[0])
+
+
+def closed_window(outcome: Outcome, *phases: str) -> tuple[float, float]:
+    """When the first door began to close in some phases, and when the last one was open again."""
+    mine = [e for e in outcome.of_host(DOOR)["entries"] if e["phase"] in phases]
+    closing = [_at(e) for e in mine if e["step"].startswith("close:")]
+    opened = [_at(e) for e in mine if e["step"].startswith("open:") and e["kind"] == "done"]
+    return min(closing), max(opened)
+
+
+def _entries(outcome: Outcome, name: str, step: str, kind: str) -> list[dict[str, Any]]:
+    entries = outcome.of_host(name)["entries"]
+    found = [e for e in entries if (f"{e['phase']}.{e['step']}", e["kind"]) == (step, kind)]
+    assert found, f"{name} has no {kind} {step}: {outcome}"
+    return found
+
+
+def _at(entry: dict[str, Any]) -> float:
+    return datetime.fromisoformat(entry["t_wall"]).timestamp()
