@@ -16,6 +16,10 @@ from tests.lab import missing_requirements
 COUNTS = (1, 3, 6)
 WHAT = "upgrade over ssh"
 PEER = "pyinfra: unpack, migrate, restart"
+SETTING = (
+    "the hosts are machines of the lab on the cores of the controller, made anew for each line and "
+    "all in one wave; both begin with 1.0 by themselves, and only the upgrade to 1.1 is measured"
+)
 LEFT_OUT = (
     "it takes no backup and drills none, rehearses nothing, runs no smoke test, asks no gate, "
     "keeps no record and has no way back"
@@ -42,10 +46,11 @@ class Contestant:
             outcome.missing.append(f"{WHAT} by {self.name}, from {hosts(count)} on: {reason}")
 
     def growth(self) -> str:
-        """The seconds of each number of hosts, and their ratio to those of one."""
-        one = self.seconds.get(1)
-        ratios = {n: f" ({s / one:.2f} of one host)" for n, s in self.seconds.items() if one}
-        return "; ".join(f"{hosts(n)} {s:.1f} s{ratios[n]}" for n, s in self.seconds.items())
+        """The seconds of each number of hosts, and the ratio of several to one."""
+        one = self.seconds[1]
+        texts = {n: f"{hosts(n)} {s:.1f} s" for n, s in self.seconds.items()}
+        ratios = {n: f" (ratio {s / one:.2f})" for n, s in self.seconds.items() if n > 1}
+        return ", ".join(text + ratios.get(n, "") for n, text in texts.items())
 
 
 def measure(sizes: Sequence[int]) -> Outcome:
@@ -80,6 +85,8 @@ def add(outcome: Outcome, ours: Contestant, theirs: Contestant) -> None:
         if count > 1:
             one = ours.seconds[1]
             outcome.rows.append(Row(what, "s", spent, one, f"the same, {hosts(1)}", 1))
+    if ours.seconds or theirs.seconds:
+        outcome.details.append(f"{WHAT}: {SETTING}")
     if theirs.seconds:
         outcome.details.append(f"pyinfra {peer.version()}, {WHAT}: {theirs.growth()}; {LEFT_OUT}")
 

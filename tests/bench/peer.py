@@ -16,7 +16,6 @@ from pathlib import Path
 from tests.bench.databases import CACHE, ROOT
 from tests.bench.model import NotMeasuredError
 from tests.bench.playbooks import TOOLS
-from tests.bench.timing import last_line
 from tests.lab import Lab
 
 HERE = Path(__file__).parent
@@ -29,6 +28,7 @@ AUTHORITIES = (
     "/etc/ssl/cert.pem",
 )
 ENDS_WITHIN = 600.0
+LAST_WORDS = 300
 
 
 def program() -> Path:
@@ -104,7 +104,8 @@ def run(argv: Sequence[str], place: Path, what: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotMeasuredError(f"{what}: {error}") from error
     if done.returncode:
-        raise NotMeasuredError(f"{what}: {last_line(done.stderr or done.stdout)}")
+        said = " ".join((done.stderr or done.stdout).split())
+        raise NotMeasuredError(f"{what}: {said[-LAST_WORDS:]}")
 
 
 def environment() -> dict[str, str]:
