@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from tests.servers.postgresql import Cluster
 
 OWNER, READER = "nobody", "reader"
 RUN = "20261122T073000Z-ab12"
-TAG = "20261122t073000zab12"
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -48,6 +47,13 @@ INSERT INTO history (user_id, tool, weight, price, raw, extra)
 INSERT INTO pairs SELECT g, E'back\\\\slash' || g, NULLIF(g, 5) FROM generate_series(1, 10) g;
 INSERT INTO metrics VALUES ('p99', 1), ('p99', 1), (NULL, 2), ('', 3);
 """
+
+OPEN_AS_BEFORE = (
+    "SELECT datconnlimit, (SELECT array_agg(a ORDER BY a::text) FROM unnest(datacl) a), "
+    "(SELECT setconfig FROM pg_db_role_setting s WHERE s.setdatabase = d.oid) "
+    "FROM pg_database d WHERE datname = 'sparkle'"
+)
+"""What a database says of who may connect to it, and of its settings."""
 
 ADDED = "ALTER TABLE history ADD COLUMN note text DEFAULT 'none'"
 """A migration that only adds."""
@@ -109,7 +115,7 @@ class Site:
         return self.beside("gen") if self.migration_class == "one_way" else "sparkle"
 
     def beside(self, which: str) -> str:
-        return f"sparkle_{which}_{TAG}"
+        return f"sparkle_{which}_{self.run_id.lower().replace('-', '')}"
 
     def task(self, action: str, **params: Any) -> Task:
         """One call of the driver, as the module would make it."""
@@ -173,3 +179,17 @@ def opened(site: Site, **options: str) -> Iterator[Any]:
     """A session of somebody else for the time of a block, even when it is ended meanwhile."""
     with closing(site.session(**options)) as session:
         yield session
+
+
+def connects(site: Site, user: str, database: str = "sparkle") -> bool:
+    with suppress(psycopg.OperationalError):
+        site.session(user, database=database).close()
+        return True
+    return False
+
+
+def build_twice(site: Site) -> None:
+    """A unique index over rows that are not: built beside writers, it stays invalid."""
+    with suppress(AssertionError):
+        site.sql("CREATE UNIQUE INDEX CONCURRENTLY twice ON metrics (name)")
+    assert "twice" in site.sql("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from stagegate.errors import StagegateError, StepFailed
-from tests.unit.postgresql.helpers import ADDED, OWNER, READER, Site, opened
-
-CLASSES = ("compatible", "reversible", "one_way")
-OPEN_AS_BEFORE = (
-    "SELECT datconnlimit, (SELECT array_agg(a ORDER BY a::text) FROM unnest(datacl) a), "
-    "(SELECT setconfig FROM pg_db_role_setting s WHERE s.setdatabase = d.oid) "
-    "FROM pg_database d WHERE datname = 'sparkle'"
+from tests.unit.postgresql.helpers import (
+    ADDED,
+    OPEN_AS_BEFORE,
+    OWNER,
+    READER,
+    Site,
+    build_twice,
+    connects,
+    opened,
 )
 
-
-def connects(site: Site, user: str, database: str = "sparkle") -> bool:
-    with suppress(psycopg.OperationalError):
-        site.session(user, database=database).close()
-        return True
-    return False
+CLASSES = ("compatible", "reversible", "one_way")
 
 
 def test_a_compatible_migration_meets_its_users(site: Site) -> None:
@@ -45,32 +42,25 @@ def test_a_compatible_migration_meets_its_users(site: Site) -> None:
     assert kept["index history_user"].startswith("CREATE INDEX history_user")
 
 
-@pytest.mark.parametrize(
-    ("sql", "words"),
-    [
-        ("DELETE FROM history", "history shrank from 100 to 0 rows .allowed: 10 fewer"),
-        (f"{ADDED}; DROP VIEW recent", r"otherwise than in the rehearsal: .*view recent \(gone\)"),
-        ("SELECT 1", r"otherwise than in the rehearsal: column history.note \(as before\)"),
-        (f"{ADDED}; DROP TABLE pairs", "the table pairs is gone with 10 rows"),
-        (f"{ADDED}; DROP INDEX history_user", "the index history_user is missing"),
-    ],
-)
-def test_a_live_database_that_became_something_else_is_told(
-    site: Site, sql: str, words: str
-) -> None:
+LIVE = [
+    ("SELECT 1", r"otherwise than in the rehearsal: column history.note \(as before\)"),
+    (f"{ADDED}; DROP INDEX history_user", "the index history_user is missing"),
+    ("CREATE INDEX history_user ON history (user_id); DROP VIEW recent", r"view recent \(gone\)"),
+    ("DELETE FROM history", "history shrank from 100 to 0 rows .allowed: 10 fewer"),
+    ("DROP TABLE pairs", "the table pairs is gone with 10 rows"),
+]
+"""What a migration leaves, each after the one before, and how the verdict tells it."""
+
+
+def test_a_live_database_that_became_something_else_is_told(site: Site) -> None:
     site.options = {"expect": {"indexes": ["history_user"]}}
     site.rehearse()
-    site.migrate(sql)
-    with pytest.raises(StepFailed, match=words):
-        site.do("seal")
-    assert site.kinds("seal:history") == ["intent", "failed"]
-
-
-def build_twice(site: Site) -> None:
-    """A unique index over rows that are not: built beside writers, it stays invalid."""
-    with suppress(AssertionError):
-        site.sql("CREATE UNIQUE INDEX CONCURRENTLY twice ON metrics (name)")
-    assert "twice" in site.sql("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
+    site.do("stage")
+    for sql, words in LIVE:
+        site.sql(sql)
+        with pytest.raises(StepFailed, match=words):
+            site.do("seal")
+    assert site.kinds("seal:history") == ["intent", "failed"] * len(LIVE)
 
 
 def test_an_invalid_index_of_this_run_is_dropped_and_told(site: Site) -> None:
@@ -172,6 +162,31 @@ def test_the_whole_way_with_every_step_twice_opens_what_was_open(
     assert site.sql("SELECT count(*) FROM users") == "101"
     kept = {site.beside("old")} if migration_class == "one_way" else set()
     assert site.databases() == {"sparkle", *kept}
+
+
+def test_whoever_owns_the_database_the_owner_of_the_schema_migrates_it(site: Site) -> None:
+    site.migration_class = "reversible"
+    site.cluster.sql("ALTER DATABASE sparkle OWNER TO postgres; COMMENT ON DATABASE sparkle IS 'x'")
+    before = site.cluster.sql(OPEN_AS_BEFORE)
+    site.migrate()
+    site.do("seal")
+    site.do("activate")
+    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+
+
+@pytest.mark.parametrize("migration_class", ["compatible", "one_way"])
+def test_a_later_run_goes_forward_from_a_database_that_was_left_closed(
+    site: Site, migration_class: str
+) -> None:
+    before = site.cluster.sql(OPEN_AS_BEFORE)
+    site.migration_class = "reversible"
+    site.migrate()
+    assert not connects(site, READER), "held for a person"
+    later = replace(site, run_id="20261123T073000Z-cd34", migration_class=migration_class)
+    assert later.do("probe")["evidence"]["closed_by"] == site.run_id
+    later.deploy("CREATE INDEX more ON history (note)")
+    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert connects(site, READER)
 
 
 def test_a_generation_is_copied_anew_until_it_was_judged(site: Site) -> None:

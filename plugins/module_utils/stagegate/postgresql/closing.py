@@ -22,8 +22,9 @@ from typing import Any
 
 from ..errors import StepFailed
 from .client import Connection, do, library, literal, named, rows
-from .databases import MARK, grant, read_database
+from .databases import MARK, Database, read_database, roles
 from .session import end_sessions
+from .settings import grant
 
 TRIES = 5
 
@@ -43,7 +44,7 @@ def close(connection: Connection, name: str, run: str) -> dict[str, Any]:
     }
     with connection.transaction():
         set_mark(connection, name, mark)
-        do(connection, named("ALTER DATABASE {} CONNECTION LIMIT 0", name))
+        limit_sessions(connection, name, 0)
     return {"mark": mark, "ended": prove_alone(connection, name)}
 
 
@@ -115,35 +116,44 @@ def in_words(session: dict[str, Any]) -> str:
     )
 
 
-def admit_owner(connection: Connection, name: str) -> None:
-    """Let the owner in, and nobody else, until the database is closed or opened again."""
-    mark = read_database(connection, name).mark
-    if mark is None:
+def admit_owner(connection: Connection, name: str, owner: str) -> None:
+    """Let the owner of the schema in, and nobody else, until the database is closed or opened."""
+    database = read_database(connection, name)
+    if database.mark is None:
         raise StepFailed(f"the database {name} is not closed", untouched="its data")
     with connection.transaction():
-        do(connection, named("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", name))
-        for who, _ in mark["connect"]:
-            if who and who != owner_of(connection, name):
-                do(connection, named("REVOKE CONNECT ON DATABASE {} FROM {} CASCADE", name, who))
-        do(connection, named("ALTER DATABASE {} CONNECTION LIMIT {}", name, literal(mark["limit"])))
+        revoke_connect(connection, database)
+        if owner != database.owner:
+            grant(connection, name, owner, "CONNECT", grantable=False)
+        limit_sessions(connection, name, database.limit)
 
 
-def owner_of(connection: Connection, name: str) -> str:
-    """The role that owns a database."""
-    query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
-    return str(rows(connection, query, name)[0][0])
+def revoke_connect(connection: Connection, database: Database) -> None:
+    """Take the right to connect from everybody but the database's own owner."""
+    do(connection, named("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", database.name))
+    for who, privilege, _ in database.acl:
+        if privilege == "CONNECT" and who not in ("", database.owner):
+            revoke = named("REVOKE CONNECT ON DATABASE {} FROM {} CASCADE", database.name, who)
+            do(connection, revoke)
+
+
+def limit_sessions(connection: Connection, name: str, limit: int) -> None:
+    """Say how many sessions a database takes; superusers are never counted out."""
+    do(connection, named("ALTER DATABASE {} CONNECTION LIMIT {}", name, literal(limit)))
 
 
 def reopen(connection: Connection, name: str) -> bool:
     """Open a closed database as it was; tell whether it was closed."""
-    mark = read_database(connection, name).mark
-    if mark is None:
+    database = read_database(connection, name)
+    if database.mark is None:
         return False
-    roles = {row[0] for row in rows(connection, "SELECT rolname FROM pg_roles")}
+    known = {"", *roles(connection)}
+    was = database.mark["connect"] or ([["", False]] if database.mark["default"] else [])
     with connection.transaction():
-        for who, option in mark["connect"] or ([["", False]] if mark["default"] else []):
-            if not who or who in roles:
-                grant(connection, name, who, "CONNECT", option)
-        do(connection, named("ALTER DATABASE {} CONNECTION LIMIT {}", name, literal(mark["limit"])))
+        revoke_connect(connection, database)
+        for who, option in was:
+            if who in known:
+                grant(connection, name, who, "CONNECT", grantable=option)
+        limit_sessions(connection, name, database.limit)
         do(connection, named("ALTER DATABASE {} RESET {}.{}", name, *MARK))
     return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StepFailed
-from .client import Connection, do, listed, literal, named, rows, told, value
+from .client import Connection, do, literal, named, rows, told
 from .model import Store
 
 ADMIN_DATABASE = "postgres"
@@ -19,6 +19,7 @@ MARK = ("stagegate", "closed")
 """The setting in which a closed database keeps how it was before; see ``closing``."""
 
 LARGE = 256 << 20
+Grant = tuple[str, str, bool]
 OURS = re.compile(r"_(drill|gen|old|failed|check)_[a-z0-9]+$")
 
 
@@ -26,14 +27,15 @@ OURS = re.compile(r"_(drill|gen|old|failed|check)_[a-z0-9]+$")
 class Database:
     """One database as ``pg_database`` describes it; ``facts`` is the whole row.
 
-    ``acl`` has (grantee or "" for everybody, privilege, may be passed on), ``settings`` (role or
-    "", its settings).
+    ``acl`` has (grantee or "" for everybody, privilege, may be passed on) and is empty where
+    nothing was ever granted or revoked; ``settings`` has (role or "", its settings).
     """
 
     name: str
+    owner: str
     facts: dict[str, Any]
     tablespace: str
-    acl: tuple[tuple[str, str, bool], ...]
+    acl: tuple[Grant, ...]
     settings: tuple[tuple[str, tuple[str, ...]], ...]
     bytes: int
 
@@ -42,6 +44,7 @@ class Database:
         """A database as it was written into a manifest."""
         return cls(
             name=str(kept["name"]),
+            owner=str(kept["owner"]),
             facts=dict(kept["facts"]),
             tablespace=str(kept["tablespace"]),
             acl=tuple((str(g), str(p), bool(o)) for g, p, o in kept["acl"]),
@@ -64,6 +67,16 @@ class Database:
         """How many sessions it takes when it is open; -1 is any number."""
         return int((self.mark or {}).get("limit", self.facts["datconnlimit"]))
 
+    @property
+    def granted(self) -> tuple[Grant, ...]:
+        """What is granted on it when it is open."""
+        if self.mark is None:
+            return self.acl
+        if self.mark["default"]:
+            return ()
+        others = [grant for grant in self.acl if grant[1] != "CONNECT"]
+        return (*others, *((who, "CONNECT", option) for who, option in self.mark["connect"]))
+
 
 def existing(connection: Connection, names: list[str]) -> set[str]:
     """Those of the names that are databases."""
@@ -80,7 +93,8 @@ def read_database(connection: Connection, name: str) -> Database:
     """A database with what is granted on it and set for it. Raises StepFailed when it is gone."""
     found = rows(
         connection,
-        "SELECT to_jsonb(d) - 'datacl', t.spcname, pg_database_size(d.oid) FROM pg_database d "
+        "SELECT to_jsonb(d) - 'datacl', pg_get_userbyid(d.datdba), t.spcname, "
+        "pg_database_size(d.oid) FROM pg_database d "
         "JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE datname = %s",
         name,
     )
@@ -91,7 +105,7 @@ def read_database(connection: Connection, name: str) -> Database:
             untouched="all other databases",
             next="find out who renamed or dropped it; the ledger says what was there",
         )
-    facts, tablespace, size = found[0]
+    facts, owner, tablespace, size = found[0]
     granted = rows(
         connection,
         "SELECT coalesce(r.rolname, ''), a.privilege_type, a.is_grantable FROM pg_database d, "
@@ -108,6 +122,7 @@ def read_database(connection: Connection, name: str) -> Database:
     )
     return Database(
         name=name,
+        owner=str(owner),
         facts=dict(facts),
         tablespace=str(tablespace),
         acl=tuple((str(g), str(p), bool(o)) for g, p, o in granted),
@@ -116,17 +131,20 @@ def read_database(connection: Connection, name: str) -> Database:
     )
 
 
-def create_empty(connection: Connection, store: Store, name: str, like: Database | None) -> None:
-    """Make an empty database of the owner's, with the other one's encoding, locale and settings."""
-    parts = [named("CREATE DATABASE {} OWNER {} TEMPLATE template0", name, store.owner)]
+def roles(connection: Connection) -> set[str]:
+    """All roles of the server."""
+    return {str(row[0]) for row in rows(connection, "SELECT rolname FROM pg_roles")}
+
+
+def make_empty(connection: Connection, store: Store, name: str, like: Database | None) -> None:
+    """Make an empty database, of the same kind as the other one; without one, of the owner's."""
+    owner = store.owner if like is None else like.owner
+    parts = [named("CREATE DATABASE {} OWNER {} TEMPLATE template0", name, owner)]
+    kind = {"ENCODING": "UTF8"} if like is None else locale_of(like.facts)
+    parts += [named(f"{key} {{}}", literal(text)) for key, text in kind.items()]
     if like is not None:
-        parts += [
-            named(f"{key} {{}}", literal(text)) for key, text in locale_of(like.facts).items()
-        ]
         parts.append(named("TABLESPACE {}", like.tablespace))
     do(connection, named(" ".join("{}" for _ in parts), *parts))
-    if like is not None:
-        copy_settings(connection, like, name)
 
 
 def locale_of(facts: dict[str, Any]) -> dict[str, str | int]:
@@ -142,56 +160,13 @@ def locale_of(facts: dict[str, Any]) -> dict[str, str | int]:
     return options
 
 
-def create_copy(connection: Connection, store: Store, name: str, source: str) -> None:
+def make_copy(connection: Connection, name: str, like: Database) -> None:
     """Make a database as a copy of one that nobody has open, files and all."""
-    like = read_database(connection, source)
-    statement = named("CREATE DATABASE {} TEMPLATE {} OWNER {}", name, source, store.owner)
+    statement = named("CREATE DATABASE {} TEMPLATE {} OWNER {}", name, like.name, like.owner)
     if connection.info.server_version >= 150000 and like.bytes > LARGE:
         # Through the WAL every page would be written twice more.
         statement = named("{} STRATEGY file_copy", statement)
     do(connection, statement)
-    copy_settings(connection, like, name)
-
-
-def copy_settings(connection: Connection, like: Database, name: str) -> None:
-    """Give a new database what CREATE DATABASE leaves behind: grants, settings, the limit."""
-    with connection.transaction():
-        if like.acl:
-            do(connection, named("REVOKE ALL ON DATABASE {} FROM PUBLIC", name))
-        for grantee, privilege, grantable in like.acl:
-            grant(connection, name, grantee, privilege, grantable)
-        for role, config in like.settings:
-            for item in config:
-                copy_setting(connection, name, role, *item.split("=", 1))
-        limit = named("ALTER DATABASE {} CONNECTION LIMIT {}", name, literal(like.limit))
-        do(connection, limit)
-
-
-def grant(connection: Connection, name: str, grantee: str, privilege: str, grantable: bool) -> None:
-    """Grant one privilege on a database; nobody named is everybody."""
-    if privilege not in ("CONNECT", "CREATE", "TEMPORARY"):
-        return
-    who = named("{}", grantee) if grantee else named("PUBLIC")
-    option = " WITH GRANT OPTION" if grantable else ""
-    do(connection, named(f"GRANT {privilege} ON DATABASE {{}} TO {{}}{option}", name, who))
-
-
-def copy_setting(connection: Connection, name: str, role: str, key: str, text: str) -> None:
-    """Set one setting of a database, or of a role in it, to what the server wrote down.
-
-    The value goes through the transaction's own settings: so a list stays a list.
-    """
-    if key == ".".join(MARK):
-        return
-    value(connection, "SELECT set_config(%s, %s, true)", key, text)
-    setting = listed("{}", key.split("."), ".")
-    if role:
-        do(
-            connection,
-            named("ALTER ROLE {} IN DATABASE {} SET {} FROM CURRENT", role, name, setting),
-        )
-    else:
-        do(connection, named("ALTER DATABASE {} SET {} FROM CURRENT", name, setting))
 
 
 def rename(connection: Connection, old: str, new: str) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from ..errors import StepFailed
 from .access import MAJOR, opened, program_url, tools_for
 from .catalog import Schema, difference, in_words, read_schema
-from .client import Connection, rows
+from .client import Connection
 from .content import digest, read_sequences, sequence_problems
-from .databases import ADMIN_DATABASE, Database, create_empty, drop, exists
+from .databases import ADMIN_DATABASE, Database, drop, exists, roles
 from .manifest import Manifest
 from .programs import Bounds, Tools, run_program
+from .room import watched
 from .session import options
+from .settings import create_empty
 from .task import CHECK, Task
 
 
@@ -27,14 +29,14 @@ def restore_image(task: Task, file: Path, manifest: Manifest, name: str) -> None
         refuse_missing_roles(admin, manifest)
         drop(admin, task.store, name)
         create_empty(admin, task.store, name, Database.from_json(manifest.properties))
-        restore(task, tools_for(admin), file, name)
+        bounds = Bounds(task.deadline, watched(admin, file.parent), task.store.reserve)
+        restore(task, tools_for(admin), file, name, bounds)
     prove_same(task, name, manifest)
 
 
 def refuse_missing_roles(admin: Connection, manifest: Manifest) -> None:
     """Raise StepFailed when roles that own or may use something in the dump are not there."""
-    there = {str(row[0]) for row in rows(admin, "SELECT rolname FROM pg_roles")}
-    missing = [role for role in manifest.roles if role not in there]
+    missing = sorted(set(manifest.roles) - roles(admin))
     if missing:
         raise StepFailed(
             f"the backup of {manifest.database} cannot be restored on this server: it needs the "
@@ -100,7 +102,7 @@ def restored(task: Task, directory: Path, manifest: Manifest) -> Iterator[str]:
                 drop(admin, task.store, name)
 
 
-def restore(task: Task, tools: Tools, file: Path, name: str) -> None:
+def restore(task: Task, tools: Tools, file: Path, name: str, bounds: Bounds) -> None:
     """Restore a dump into an empty database, wholly or not at all. Raises StepFailed."""
     with file.open("rb") as reading:
         run_program(
@@ -108,10 +110,11 @@ def restore(task: Task, tools: Tools, file: Path, name: str) -> None:
                 tools.restore,
                 "--single-transaction",
                 "--exit-on-error",
+                "--no-subscriptions",
                 "--no-password",
                 f"--dbname={program_url(task, name, 'restore')}",
             ],
-            Bounds(task.deadline, file.parent),
+            bounds,
             user=task.store.admin,
             settings=options(task.store, "admin", task.deadline),
             reading=reading,

@@ -10,8 +10,8 @@ from ..journal import Journal, open_journal
 from ..ledger import read_ledger
 from ..sqlite.retention import remove
 from ..sqlite.steps import Result, ended
-from .access import server
-from .databases import drop
+from .access import opened, server
+from .databases import ADMIN_DATABASE, drop
 from .evidence import count_delta, forensic
 from .forward import stage
 from .probe import probe
@@ -85,7 +85,7 @@ def foretold(task: Task) -> Result:
     before, after = names_before_and_after(task)
     if task.action == "prune":
         entries = read_ledger(task.run.state / "ledger.jsonl").entries
-        with server(task) as admin:
+        with opened(task, ADMIN_DATABASE) as admin:
             before = "\n".join(plan_removal(task, entries, admin).everything)
     header = f"{task.store.name}: {task.action}"
     diff = {

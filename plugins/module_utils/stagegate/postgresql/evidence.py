@@ -54,7 +54,7 @@ def forensic(journal: Journal, task: Task) -> Result:
                 next="examine the server; nothing is repaired automatically",
             )
         if reversible:
-            admit_owner(admin, task.live)
+            admit_owner(admin, task.live, task.store.owner)
         shown = {key: state[key] for key in ("file", "sha256", "bytes", "damage")}
         return ended(step, state, {**shown, "ended": gone})
 

@@ -26,9 +26,11 @@ from .catalog import keep_objects, read_schema
 from .client import Connection, value
 from .closing import admit_owner, close
 from .content import count_rows
-from .databases import create_copy, create_empty, drop, exists, read_database
+from .databases import drop, exists, read_database
 from .image import take_image
 from .manifest import verify_backup
+from .room import data_directory, needs_of_copies, refuse_no_room
+from .settings import create_copy, create_empty
 from .task import DRILL, GENERATION, Task
 
 State = dict[str, Any]
@@ -74,7 +76,7 @@ def standing(journal: Journal, task: Task, admin: Connection) -> State | None:
         verify_backup(Path(state["frozen"]), task.store, state["sha256"])
         refuse_opened(admin, task)
         close(admin, task.live, task.run.id)
-        admit_owner(admin, task.live)
+        admit_owner(admin, task.live, task.store.owner)
     return state
 
 
@@ -110,11 +112,18 @@ def begin(journal: Journal, task: Task, admin: Connection) -> State:
         if not exists(admin, database):
             create_empty(admin, task.store, database, None)
     elif not task.in_place:
-        create_copy(admin, task.store, database, task.live)
-        close(admin, database, task.run.id)
+        copy_live(task, admin, database)
     if read_database(admin, database).mark is not None:  # closed by this run, or left so by one
-        admit_owner(admin, database)
+        admit_owner(admin, database, task.store.owner)
     return state
+
+
+def copy_live(task: Task, admin: Connection, database: str) -> None:
+    """Copy the live database, and close the copy as well."""
+    live = read_database(admin, task.live)
+    refuse_no_room(task.store, [needs_of_copies(data_directory(admin), live, 1)])
+    create_copy(admin, database, task.live)
+    close(admin, database, task.run.id)
 
 
 def is_first(journal: Journal, task: Task, admin: Connection) -> bool:

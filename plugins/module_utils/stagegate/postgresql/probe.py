@@ -115,11 +115,17 @@ def refuse_busy(task: Task, admin: Connection) -> None:
             "COMMIT PREPARED or ROLLBACK PREPARED each of them",
         )
     slots = rows(admin, "SELECT slot_name FROM pg_replication_slots WHERE database = %s", task.live)
-    if slots and not task.in_place:
+    slots += rows(
+        admin,
+        "SELECT subname FROM pg_subscription WHERE subdbid = "
+        "(SELECT oid FROM pg_database WHERE datname = %s)",
+        task.live,
+    )
+    if slots and task.migration_class != "compatible":
         raise refused(
-            f"{task.live} has logical replication slots ({', '.join(s for (s,) in slots)}): they "
-            "would stay with the former database at the switch",
-            "drop them for the deployment, or make the migration a compatible one",
+            f"{task.live} is replicated logically ({', '.join(name for (name,) in slots)}): that "
+            "would end or stay with the former database at a freeze or a switch",
+            "drop it for the deployment, or make the migration a compatible one",
         )
 
 

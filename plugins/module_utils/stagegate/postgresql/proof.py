@@ -13,11 +13,12 @@ from ..sqlite.steps import Result, ended, needed_state
 from .access import server
 from .catalog import keep_objects
 from .client import Connection
-from .databases import create_empty, drop, exists
+from .databases import drop, exists
 from .drill import restore_image, restored
 from .image import clear, take_image
 from .judge import judge_copy
 from .manifest import FILE, NOTHING, Manifest, verify_backup, write_manifest
+from .settings import create_empty
 from .task import DRILL, Task
 
 LEVEL = 3

@@ -33,16 +33,22 @@ def refuse_no_room(store: Store, needs: list[Need]) -> None:
     A server's directory that this process may not even look into is left to the server: it says
     itself when its disk is full, and what was begun is rolled back.
     """
-    seen = [need for need in needs if os.access(existing_or_root(need.directory), os.X_OK)]
-    refuse_shortage(seen, store.reserve)
+    refuse_shortage([need for need in needs if may_look(need.directory)], store.reserve)
 
 
-def existing_or_root(place: Path) -> Path:
-    """The place, or its nearest parent that can be seen."""
+def watched(connection: Connection, otherwise: Path) -> Path:
+    """Where the room is looked at while the server writes: its own directory, if we may look."""
+    directory = data_directory(connection)
+    return directory if may_look(directory) else otherwise
+
+
+def may_look(place: Path) -> bool:
+    """True when this process may ask how full the file system of a place is."""
     try:
-        return existing(place)
+        os.statvfs(existing(place))
     except PermissionError:
-        return Path("/")
+        return False
+    return True
 
 
 def needs_of_copies(directory: Path, live: Database, copies: int) -> Need:
