@@ -45,8 +45,8 @@ def empty(cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def site(empty: Site) -> Site:
     """A host whose database is live: 100 users, 100 entries of history, and settings of its own."""
-    empty.cluster.sql(f"CREATE DATABASE sparkle TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    empty.cluster.sql(
+    empty.admin(f"CREATE DATABASE sparkle TEMPLATE {TEMPLATE} OWNER {OWNER}")
+    empty.admin(
         "ALTER DATABASE sparkle SET search_path = public, pg_temp;"
         "ALTER DATABASE sparkle CONNECTION LIMIT 17;"
         f"GRANT CONNECT ON DATABASE sparkle TO {READER}"

@@ -128,16 +128,21 @@ class Site:
 
     def sql(self, statement: str, database: str = "sparkle", user: str = OWNER) -> str:
         """Run SQL as a service or a migration would."""
-        return self.cluster.sql(statement, database, user)
+        with opened(self, user=user, database=database) as session:
+            return told(session, statement)
+
+    def admin(self, statement: str) -> str:
+        """Run SQL beside all databases."""
+        return self.sql(statement, "postgres", self.cluster.admin)
 
     def databases(self) -> set[str]:
         """All databases of the store."""
         query = "SELECT datname FROM pg_database WHERE datname LIKE 'sparkle%'"
-        return set(self.cluster.sql(query).splitlines())
+        return set(self.admin(query).splitlines())
 
     def limit(self, database: str = "sparkle") -> int:
         query = f"SELECT datconnlimit FROM pg_database WHERE datname = '{database}'"
-        return int(self.cluster.sql(query))
+        return int(self.admin(query))
 
     def rehearse(self, sql: str = ADDED) -> None:
         """Back up, migrate the drilled copy, and have it compared."""
@@ -174,6 +179,19 @@ class Site:
         )
 
 
+def told(session: Any, statement: str) -> str:
+    """The rows of the last statement, one a line, columns parted by ``|``, as psql shows them."""
+    cursor = session.execute(statement)
+    while cursor.nextset():
+        pass
+    result = cursor.pgresult
+    lines = []
+    for row in range(result.ntuples):
+        values = (result.get_value(row, column) for column in range(result.nfields))
+        lines.append("|".join((value or b"").decode() for value in values))
+    return "\n".join(lines)
+
+
 @contextmanager
 def opened(site: Site, **options: str) -> Iterator[Any]:
     """A session of somebody else for the time of a block, even when it is ended meanwhile."""
@@ -190,6 +208,6 @@ def connects(site: Site, user: str, database: str = "sparkle") -> bool:
 
 def build_twice(site: Site) -> None:
     """A unique index over rows that are not: built beside writers, it stays invalid."""
-    with suppress(AssertionError):
+    with suppress(psycopg.errors.UniqueViolation):
         site.sql("CREATE UNIQUE INDEX CONCURRENTLY twice ON metrics (name)")
     assert "twice" in site.sql("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")

@@ -27,8 +27,8 @@ def backed_up(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def rehearsed(backed_up: Site) -> Site:
     """The same host, with the drilled copy as it was after its restore."""
     copy = backed_up.beside("drill")
-    backed_up.cluster.sql(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
-    backed_up.cluster.sql(f"CREATE DATABASE {copy} TEMPLATE filled OWNER {OWNER}")
+    backed_up.admin(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
+    backed_up.admin(f"CREATE DATABASE {copy} TEMPLATE filled OWNER {OWNER}")
     return Site(backed_up.cluster, backed_up.state)
 
 

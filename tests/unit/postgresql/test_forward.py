@@ -143,7 +143,7 @@ def test_the_whole_way_with_every_step_twice_opens_what_was_open(
     site: Site, migration_class: str
 ) -> None:
     site.migration_class = migration_class
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.rehearse()
     again(site, "stage")
     site.sql(ADDED, site.target)
@@ -156,7 +156,7 @@ def test_the_whole_way_with_every_step_twice_opens_what_was_open(
     site.sql("INSERT INTO users (name) VALUES ('late')")
     for action in ("stage", "seal", "activate"):
         site.do(action)
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert site.admin(OPEN_AS_BEFORE) == before
     assert connects(site, READER)
     assert site.sql("SELECT count(note) FROM history") == "100"
     assert site.sql("SELECT count(*) FROM users") == "101"
@@ -166,26 +166,26 @@ def test_the_whole_way_with_every_step_twice_opens_what_was_open(
 
 def test_whoever_owns_the_database_the_owner_of_the_schema_migrates_it(site: Site) -> None:
     site.migration_class = "reversible"
-    site.cluster.sql("ALTER DATABASE sparkle OWNER TO postgres; COMMENT ON DATABASE sparkle IS 'x'")
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    site.admin("ALTER DATABASE sparkle OWNER TO postgres; COMMENT ON DATABASE sparkle IS 'x'")
+    before = site.admin(OPEN_AS_BEFORE)
     site.migrate()
     site.do("seal")
     site.do("activate")
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert site.admin(OPEN_AS_BEFORE) == before
 
 
 @pytest.mark.parametrize("migration_class", ["compatible", "one_way"])
 def test_a_later_run_goes_forward_from_a_database_that_was_left_closed(
     site: Site, migration_class: str
 ) -> None:
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.migration_class = "reversible"
     site.migrate()
     assert not connects(site, READER), "held for a person"
     later = replace(site, run_id="20261123T073000Z-cd34", migration_class=migration_class)
     assert later.do("probe")["evidence"]["closed_by"] == site.run_id
     later.deploy("CREATE INDEX more ON history (note)")
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert site.admin(OPEN_AS_BEFORE) == before
     assert connects(site, READER)
 
 
@@ -198,11 +198,11 @@ def test_a_generation_is_copied_anew_until_it_was_judged(site: Site) -> None:
 
 
 def opened_by_hand(site: Site) -> None:
-    site.cluster.sql("ALTER DATABASE sparkle RESET stagegate.closed")
+    site.admin("ALTER DATABASE sparkle RESET stagegate.closed")
 
 
 def dropped_by_hand(site: Site) -> None:
-    site.cluster.sql("DROP DATABASE sparkle WITH (FORCE)")
+    site.admin("DROP DATABASE sparkle WITH (FORCE)")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_meddling_is_noticed(site: Site, meddle: Callable[[Site], None], words: 
 
 def test_a_database_that_appears_after_the_backup_is_not_taken_for_ours(empty: Site) -> None:
     empty.do("backup")
-    empty.cluster.sql(f"CREATE DATABASE sparkle OWNER {OWNER}")
+    empty.admin(f"CREATE DATABASE sparkle OWNER {OWNER}")
     with pytest.raises(StepFailed, match="was made by somebody else since the backup"):
         empty.do("stage")
 

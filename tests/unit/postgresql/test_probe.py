@@ -99,7 +99,7 @@ def test_refuses_a_prepared_transaction_that_nobody_ended(site: Site) -> None:
 
 def test_refuses_a_database_that_is_gone(site: Site) -> None:
     site.deploy()
-    site.cluster.sql("DROP DATABASE sparkle WITH (FORCE)")
+    site.admin("DROP DATABASE sparkle WITH (FORCE)")
     refused(site, "no database sparkle, but run 20261122T073000Z-ab12 left it live")
 
 

@@ -30,7 +30,7 @@ WRITES = (
 
 def as_it_was(site: Site, before: str) -> None:
     """The live database is the former one, open as it was."""
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert site.admin(OPEN_AS_BEFORE) == before
     assert connects(site, OWNER)
     assert "note" not in site.sql("TABLE history LIMIT 0; SELECT * FROM history WHERE id = 1")
     assert site.sql("SELECT count(*) FROM users, LATERAL (SELECT 1) s") == "100"
@@ -72,7 +72,7 @@ def test_compatible_names_what_is_half_made_and_touches_nothing(site: Site) -> N
 
 def test_reversible_opens_once_the_recorded_schema_is_back(site: Site) -> None:
     site.migration_class = "reversible"
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.deploy()
     site.sql("INSERT INTO users (name) VALUES ('late')")
     with opened(site) as user:
@@ -89,7 +89,7 @@ def test_reversible_opens_once_the_recorded_schema_is_back(site: Site) -> None:
     site.sql(DOWN, user=site.cluster.admin)
     site.do("restore", admitted=False)
     assert site.sql("SELECT count(*) FROM users") == "101", "what users wrote is kept"
-    assert site.cluster.sql(OPEN_AS_BEFORE) == before
+    assert site.admin(OPEN_AS_BEFORE) == before
     site.sql("INSERT INTO users (name) VALUES ('later')")
     with opened(site) as user:
         site.do("restore")
@@ -99,7 +99,7 @@ def test_reversible_opens_once_the_recorded_schema_is_back(site: Site) -> None:
 @pytest.mark.parametrize("sql", [f"{ADDED}; {HALF}", "DELETE FROM pairs"])
 def test_reversible_takes_the_final_image_when_nobody_used_it_since(site: Site, sql: str) -> None:
     site.migration_class = "reversible"
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.migrate(sql)
     state = site.do("restore")["state"]
     assert state["kept"] == site.beside("failed")
@@ -113,7 +113,7 @@ def test_reversible_takes_the_final_image_when_nobody_used_it_since(site: Site, 
 def test_reversible_never_replaces_what_somebody_opened(site: Site) -> None:
     site.migration_class = "reversible"
     site.migrate(f"{ADDED}; {HALF}")
-    site.cluster.sql("ALTER DATABASE sparkle RESET stagegate.closed")
+    site.admin("ALTER DATABASE sparkle RESET stagegate.closed")
     with pytest.raises(Fenced, match="half made"):
         site.do("restore", admitted=False)
     assert site.databases() == {"sparkle"}
@@ -121,7 +121,7 @@ def test_reversible_never_replaces_what_somebody_opened(site: Site) -> None:
 
 def test_one_way_goes_back_from_a_copy_that_was_not_activated(site: Site) -> None:
     site.migration_class = "one_way"
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.migrate()
     state = site.do("restore")["state"]
     assert (state["activated"], state["unfinished"]) == (False, site.beside("failed"))
@@ -131,7 +131,7 @@ def test_one_way_goes_back_from_a_copy_that_was_not_activated(site: Site) -> Non
 
 def test_one_way_goes_back_unasked_before_users_came(site: Site) -> None:
     site.migration_class = "one_way"
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.deploy()
     site.sql("INSERT INTO users (name) VALUES ('smoke')")
     state = site.do("restore", admitted=False)["state"]
@@ -143,7 +143,7 @@ def test_one_way_goes_back_unasked_before_users_came(site: Site) -> None:
 
 def test_one_way_gives_up_exactly_what_an_operator_accepts(site: Site) -> None:
     site.migration_class = "one_way"
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.deploy()
     site.sql(WRITES)
     site.do("forensic")
@@ -174,12 +174,12 @@ def test_a_write_after_the_count_is_noticed(site: Site) -> None:
 
 
 def drop_old(site: Site) -> None:
-    site.cluster.sql(f"DROP DATABASE {site.beside('old')}")
-    site.cluster.sql(f"ALTER DATABASE sparkle RENAME TO {site.beside('gen')}")
+    site.admin(f"DROP DATABASE {site.beside('old')}")
+    site.admin(f"ALTER DATABASE sparkle RENAME TO {site.beside('gen')}")
 
 
 def add_generation(site: Site) -> None:
-    site.cluster.sql(f"CREATE DATABASE {site.beside('gen')}")
+    site.admin(f"CREATE DATABASE {site.beside('gen')}")
 
 
 @pytest.mark.parametrize("meddle", [drop_old, add_generation])
@@ -224,7 +224,7 @@ def test_a_stage_that_died_is_undone(
         raise Died
 
     site.migration_class = migration_class
-    before = site.cluster.sql(OPEN_AS_BEFORE)
+    before = site.admin(OPEN_AS_BEFORE)
     site.do("backup")
     with monkeypatch.context() as patched:
         patched.setattr(forward, after, dies)

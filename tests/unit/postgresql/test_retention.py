@@ -37,9 +37,9 @@ def aged(empty: Site) -> Site:
             place.mkdir(parents=True)
             (place / "manifest.json").touch()
     for run, which in [(RUNS[-1], "drill"), (RUNS[0], "gen"), (RUNS[0], "check")]:
-        empty.cluster.sql(f"CREATE DATABASE {name(run, which)}")
+        empty.admin(f"CREATE DATABASE {name(run, which)}")
     for run in RUNS[:4]:
-        empty.cluster.sql(f"CREATE DATABASE {name(run, 'old')}")
+        empty.admin(f"CREATE DATABASE {name(run, 'old')}")
     return empty
 
 
@@ -49,10 +49,10 @@ def kept(site: Site, ending: str = "") -> list[str]:
 
 
 def test_the_newest_stay_and_what_somebody_needs(aged: Site) -> None:
-    aged.cluster.sql("CREATE DATABASE sparkle")
+    aged.admin("CREATE DATABASE sparkle")
     strangers = {"sparkle_old_keepsake", "sparkle_orders"}
     for stranger in strangers:
-        aged.cluster.sql(f"CREATE DATABASE {stranger}")
+        aged.admin(f"CREATE DATABASE {stranger}")
     (aged.state / "backups" / RUNS[1] / "pinned").touch()
     ended(aged.state, RUNS[2], verdict="")  # begun again: unfinished
     with open_journal(Run(RUNS[2], 1, "sparkle", "db1", aged.state, exclusive=False)) as journal:
@@ -71,7 +71,7 @@ def test_the_newest_stay_and_what_somebody_needs(aged: Site) -> None:
 
 def test_what_failed_stays_while_it_is_pinned(aged: Site) -> None:
     for run in RUNS[:4]:
-        aged.cluster.sql(f"CREATE DATABASE {name(run, 'failed')}")
+        aged.admin(f"CREATE DATABASE {name(run, 'failed')}")
     pin = aged.state / "evidence" / RUNS[0] / "history" / "pinned"
     pin.parent.mkdir(parents=True)
     pin.touch()
