@@ -102,6 +102,11 @@ def test_a_terminal_entry_stands_no_longer_when_the_run_goes_on():
     assert verdict_of(ledger.end("restored")) == "restored"
 
 
+def test_a_door_that_is_worked_for_another_host_leaves_the_end_as_it_was():
+    ledger = deployed("lb1").step("rollback", "open:app2")
+    assert verdict_of(ledger) == "deployed"
+
+
 def test_a_step_begun_again_after_a_crash_counts_by_its_last_attempt():
     ledger = Ledger("abathur1").prepared().write("intent", "quiesce", "hold").switched()
     assert verdict_of(ledger.end("deployed")) == "deployed"

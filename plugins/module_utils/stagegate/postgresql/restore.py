@@ -46,7 +46,7 @@ def put_back(journal: Journal, task: Task, admin: Connection) -> State:
     """The way back that fits what this run began."""
     staged = last_state(journal, f"stage:{task.store.name}")
     if not entries_of(journal, f"stage:{task.store.name}"):
-        return {"activated": False, "unfinished": None}
+        return {"unfinished": None}
     if staged is None:
         return drop_unfinished(journal, task, admin)
     if staged["created"]:
@@ -55,7 +55,7 @@ def put_back(journal: Journal, task: Task, admin: Connection) -> State:
         return rename_back(journal, task, admin)
     if staged["class"] == "reversible":
         return lead_down(journal, task, admin, staged)
-    return prove_whole(journal, task, staged)
+    return prove_whole(journal, task, admin, staged)
 
 
 def drop_unfinished(journal: Journal, task: Task, admin: Connection) -> State:
@@ -65,14 +65,7 @@ def drop_unfinished(journal: Journal, task: Task, admin: Connection) -> State:
     kept = last_state(journal, f"store:{task.store.name}") or {}
     if kept.get("absent"):
         return take_away(journal, task, admin)
-    opened_now = reopen(admin, task.live) if ours(task, admin) else False
-    return {"activated": False, "unfinished": None, "opened": opened_now}
-
-
-def ours(task: Task, admin: Connection) -> bool:
-    """True while the live database is closed, and this run closed it."""
-    mark = read_database(admin, task.live).mark if exists(admin, task.live) else None
-    return mark is not None and mark["run"] == task.run.id
+    return {"database": task.live, "unfinished": None, "opened": reopen(admin, task.live)}
 
 
 def take_away(journal: Journal, task: Task, admin: Connection) -> State:
@@ -83,11 +76,10 @@ def take_away(journal: Journal, task: Task, admin: Connection) -> State:
     if task.live in there:
         close(admin, task.live, task.run.id)
         lost = accepted_loss(journal, task)
-    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
-    if activated:
+    if entries_of(journal, f"activate:{task.store.name}"):
         pin(task)
     kept = [put_aside(task, admin, name) for name in there]
-    return {"activated": activated, "database": None, "kept": kept, "lost_rows": lost}
+    return {"database": None, "kept": kept, "lost_rows": lost}
 
 
 def put_aside(task: Task, admin: Connection, name: str) -> str:
@@ -116,9 +108,7 @@ def rename_back(journal: Journal, task: Task, admin: Connection) -> State:
         )
     kept = put_aside(task, admin, generation) if generation in there else None
     kept = kept or (failed if failed in there else None)
-    opened_now = reopen(admin, task.live) if ours(task, admin) else False
-    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
-    return {"activated": activated, "unfinished": kept, "opened": opened_now, "lost_rows": 0}
+    return {"database": task.live, "unfinished": kept, "opened": reopen(admin, task.live)}
 
 
 def exchange_back(journal: Journal, task: Task, admin: Connection) -> State:
@@ -134,7 +124,7 @@ def exchange_back(journal: Journal, task: Task, admin: Connection) -> State:
         rename(admin, task.live, failed)
         rename(admin, old, task.live)
         reopen(admin, task.live)
-    return {"activated": True, "database": task.live, "kept": failed, "lost_rows": lost}
+    return {"database": task.live, "kept": failed, "lost_rows": lost}
 
 
 def accepted_loss(journal: Journal, task: Task) -> int:
@@ -200,15 +190,26 @@ def lead_down(journal: Journal, task: Task, admin: Connection, staged: Mapping[s
     A database that stayed closed since it was frozen can have lost and got nothing: half made or
     otherwise unlike, it is replaced by the final image. Any other is left closed to a person.
     """
-    activated = bool(entries_of(journal, f"activate:{task.store.name}"))
-    unused = not activated and ours(task, admin)
+    activated = entries_of(journal, f"activate:{task.store.name}")
+    unused = not activated and closed_by_us(task, admin)
     close(admin, task.live, task.run.id)
     wrong = unlike_recorded(task, staged, rows_too=unused)
     if wrong and not unused:
         raise half_made(task, wrong, "the database stays closed")
     kept = rebuild(task, admin, staged) if wrong else None
     reopen(admin, task.live)
-    return {"activated": activated, "schema": staged["schema"], "kept": kept, "found": wrong}
+    return {
+        "database": task.live,
+        "schema": staged["schema"],
+        "unlike": wrong,
+        "kept": kept,
+    }
+
+
+def closed_by_us(task: Task, admin: Connection) -> bool:
+    """True while the live database is closed, and this run closed it."""
+    mark = read_database(admin, task.live).mark
+    return mark is not None and mark["run"] == task.run.id
 
 
 def unlike_recorded(task: Task, staged: Mapping[str, Any], rows_too: bool) -> str:
@@ -240,10 +241,13 @@ def rebuild(task: Task, admin: Connection, staged: Mapping[str, Any]) -> str:
     return failed
 
 
-def prove_whole(journal: Journal, task: Task, staged: Mapping[str, Any]) -> State:
+def prove_whole(
+    journal: Journal, task: Task, admin: Connection, staged: Mapping[str, Any]
+) -> State:
     """Nothing goes back, and nothing half-made may stay: the schema is the old or the new one.
 
     Invalid indexes of this run are dropped. Raises Fenced with the objects that belong to neither.
+    A database that an earlier run left closed is opened: the former release is about to start.
     """
     with opened(task, task.live) as connection:
         dropped, left = drop_invalid(connection, staged["invalid"])
@@ -251,7 +255,9 @@ def prove_whole(journal: Journal, task: Task, staged: Mapping[str, Any]) -> Stat
     known = {"old": staged["schema"], "new": recorded_new(journal, task)}
     for which, fingerprint in known.items():
         if fingerprint == schema.fingerprint:
-            return {"schema": fingerprint, "is": which, "dropped": dropped}
+            opened_now = reopen(admin, task.live)
+            found = {"schema": fingerprint, "is": which, "dropped": dropped}
+            return {"database": task.live, **found, "opened": opened_now}
     changes = difference(kept_objects(staged["objects"]), schema.objects)
     raise half_made(
         task, in_words(changes) or f"invalid indexes {', '.join(left)}", "its users go on using it"
@@ -272,6 +278,6 @@ def half_made(task: Task, changes: str, now: str) -> Fenced:
     return Fenced(
         f"the schema of {task.live} is half made: against the recorded one {changes}",
         now=f"{now}; no downgrade by version was tried",
-        untouched="its data; the backup and the final image are whole",
+        untouched="its data, and the backup of before the migration",
         next="correct these objects by hand, then run the same command again",
     )

@@ -18,6 +18,8 @@ Entry = dict[str, Any]
 OPENING = "intent"
 CLOSING = ("done", "failed")
 KINDS = (OPENING, *CLOSING, "observed", "terminal")
+TAKEN_UP = (("preflight", "open"), ("preflight", "resume"), ("rollback", "reopen"))
+"""The entries with which a run begins, goes on, or begins to go back."""
 TEXTS = ("phase", "step", "kind")
 MOST_ENTRIES = 20_000
 """Entries of one run on one host; a run of this project writes some dozens."""
@@ -116,12 +118,14 @@ def fault(raw: object) -> str:
 
 
 def standing_terminal(entries: Sequence[Entry]) -> Entry | None:
-    """The last terminal entry, unless the run went on or was reopened after it (its report may)."""
+    """The last terminal entry, unless the run was taken up again after it.
+
+    Steps alone do not do that: the host of a door works for others after its own part is closed.
+    """
     for entry in reversed(entries):
         if entry["kind"] == "terminal":
             return entry
-        acted = entry["kind"] in (OPENING, *CLOSING) and entry["phase"] != "report"
-        if acted or (entry["phase"], entry["step"]) == ("rollback", "reopen"):
+        if (entry["phase"], entry["step"]) in TAKEN_UP:
             return None
     return None
 
