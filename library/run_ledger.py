@@ -61,7 +61,7 @@ entries: {description: The run's ledger entries., type: list, returned: close}
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stagegate import conduct
+from ansible.module_utils.stagegate import conduct, reopening
 from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
 from ansible.module_utils.stagegate.journal import Run
 
@@ -106,7 +106,7 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
         }
     if action == "reopen":
-        held, way = conduct.reopen_run(run, params["owner"], params["admitted"])
+        held, way = reopening.reopen_run(run, params["owner"], params["admitted"])
         taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
         return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
     if action == "smoke":

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stagegate import conduct, controller
+from stagegate import conduct, controller, reopening
 from stagegate.errors import BadInput, GateRed, LockHeld, Refused
 from stagegate.history import runs, unfinished, way_back
 from stagegate.journal import Run, open_journal
@@ -124,7 +124,7 @@ def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Pa
     conduct.close_run(begin(state, "run-0"), "deployed", {})
     Lock(state).acquire("run-1", OWNER)
     (state / "heartbeat.json").unlink()
-    _, way = conduct.reopen_run(context(state, "run-9"), DEAD, False)
+    _, way = reopening.reopen_run(context(state, "run-9"), DEAD, False)
     assert way["name"] == "none"
     assert "died before its first act" in way["reason"]
     assert Lock(state).owner() is None
@@ -245,7 +245,7 @@ def test_a_finished_deployment_is_opened_again_under_its_own_id_to_go_back(state
     run = begin(state)
     did(run, HOLD, CODE, START)
     conduct.close_run(run, "deployed", {})
-    held, way = conduct.reopen_run(context(state, "run-2"), OWNER, False)
+    held, way = reopening.reopen_run(context(state, "run-2"), OWNER, False)
     assert (held.id, held.epoch, held.exclusive, way["name"]) == ("run-1", 2, True, "R2")
     did(held, ("rollback", "hold"))
     conduct.close_run(held, "restored", {})
@@ -255,15 +255,15 @@ def test_a_finished_deployment_is_opened_again_under_its_own_id_to_go_back(state
 
 
 def test_going_back_twice_or_from_nothing_does_nothing(state: Path) -> None:
-    assert conduct.reopen_run(context(state, "run-0"), OWNER, False)[1]["name"] == "none"
+    assert reopening.reopen_run(context(state, "run-0"), OWNER, False)[1]["name"] == "none"
     conduct.close_run(begin(state), "restored", {})
-    assert conduct.reopen_run(context(state, "run-2"), OWNER, False)[1]["name"] == "none"
+    assert reopening.reopen_run(context(state, "run-2"), OWNER, False)[1]["name"] == "none"
     assert Lock(state).owner() is None
 
 
 def test_a_killed_rollback_is_taken_over_as_a_rollback(state: Path) -> None:
     did(begin(state), HOLD, CODE, START, ("rollback", "hold"))
-    held, way = conduct.reopen_run(context(state, "run-2"), DEAD, False)
+    held, way = reopening.reopen_run(context(state, "run-2"), DEAD, False)
     assert (held.id, way["name"]) == ("run-1", "R2")
 
 

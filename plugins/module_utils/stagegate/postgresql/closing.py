@@ -86,11 +86,11 @@ def occupied(name: str, reason: str) -> StepFailed:
 
 def is_alone(connection: Connection, name: str) -> bool:
     """True when the server would rename the database: nobody has it open, nobody is arriving."""
-    busy = library().errors.ObjectInUse
+    errors = library().errors
     try:
         with connection.transaction(force_rollback=True):
             do(connection, named("ALTER DATABASE {} RENAME TO {}", name, f"{name[:40]}_is_free"))
-    except busy:
+    except (errors.ObjectInUse, errors.LockNotAvailable):
         return False
     return True
 

@@ -18,6 +18,9 @@ ADMIN_DATABASE = "postgres"
 MARK = ("stagegate", "closed")
 """The setting in which a closed database keeps how it was before; see ``closing``."""
 
+PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+"""Who sorts the text of a database, if not the C library, and how its locale is called."""
+
 LARGE = 256 << 20
 Grant = tuple[str, str, bool]
 OURS = re.compile(r"_(drill|gen|old|failed|check)_[a-z0-9]+$")
@@ -154,9 +157,10 @@ def locale_of(facts: dict[str, Any]) -> dict[str, str | int]:
         "LC_COLLATE": str(facts["datcollate"]),
         "LC_CTYPE": str(facts["datctype"]),
     }
-    icu = facts.get("daticulocale") or facts.get("datlocale")
-    if facts.get("datlocprovider") == "i" and icu:
-        options.update(LOCALE_PROVIDER="icu", ICU_LOCALE=str(icu))
+    provider, locale = PROVIDERS.get(str(facts.get("datlocprovider")), ("", ""))
+    if provider:
+        named_locale = facts.get("daticulocale") or facts.get("datlocale")
+        options.update({"LOCALE_PROVIDER": provider, locale: str(named_locale)})
     return options
 
 

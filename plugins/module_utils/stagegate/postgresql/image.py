@@ -104,7 +104,10 @@ def clear(directory: Path) -> None:
 
 
 def dump_described(task: Task, connection: Connection, source: str, target: Path) -> dict[str, Any]:
-    """Dump one instant of a database while that same instant is described."""
+    """Dump one instant of a database while that same instant is described.
+
+    No session is opened meanwhile: connecting changes the account of the whole process.
+    """
     tools = tools_for(connection)
     with snapshot(connection) as name, ThreadPoolExecutor(1) as aside:
         dumped = aside.submit(dump, task, tools, source, target, name)

@@ -99,8 +99,8 @@ def left_live_by(task: Task) -> str:
     """The run that last left this database live, by the ledger; empty when none did."""
     entries = read_ledger(task.run.state / "ledger.jsonl").entries
     steps = (f"activate:{task.store.name}", f"restore:{task.store.name}")
-    done = [entry for entry in entries if entry.kind == "done" and entry.step in steps]
-    return done[-1].run if done and done[-1].state.get("database", "") is not None else ""
+    done = [e for e in entries if e.kind == "done" and e.step in steps and "database" in e.state]
+    return done[-1].run if done and done[-1].state["database"] is not None else ""
 
 
 def refuse_busy(task: Task, admin: Connection) -> None:

@@ -113,7 +113,8 @@ def unlike_rehearsed(
         return []
     start = read_manifest(Path(backup["directory"])).objects
     expected = difference(start, kept_objects(rehearsed["objects"]))
-    happened = difference(kept_objects(staged["objects"] or ""), schema.objects)
+    former = kept_objects(staged["objects"]) if staged["objects"] else {}
+    happened = difference(former, schema.objects)
     other = {name: happened.get(name, UNCHANGED) for name in difference(expected, happened)}
     if not other:
         return []
