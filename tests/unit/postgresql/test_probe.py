@@ -45,6 +45,12 @@ def test_a_first_install_has_no_database(empty: Site) -> None:
     assert empty.do("probe")["evidence"]["state"] == "absent"
 
 
+def test_an_empty_database_lacks_nothing_until_a_run_used_it(empty: Site) -> None:
+    empty.admin(f"CREATE DATABASE sparkle OWNER {OWNER}")
+    empty.options = {"expect": {"tables": ["users"]}}
+    assert empty.do("probe")["evidence"]["state"] == "database"
+
+
 def test_names_what_the_release_may_still_bring(site: Site) -> None:
     site.options = {"expect": {"indexes": ["users_lower", "later"], "constraints": ["also"]}}
     site.sql("CREATE UNLOGGED TABLE cache (i int)")

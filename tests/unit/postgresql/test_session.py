@@ -100,10 +100,9 @@ def test_orphans_of_the_run_alone_are_found_and_ended(site: Site) -> None:
         assert other.execute("SELECT 1").fetchone() == (1,)
 
 
-@pytest.mark.parametrize("action", ["stage", "restore"])
-def test_no_action_begins_beside_an_orphan(site: Site, action: str) -> None:
+def test_no_step_begins_beside_an_orphan(site: Site) -> None:
     with killed_client(site):
-        site.do(action)
+        site.do("restore")
         with opened(site, user=site.cluster.admin) as session:
             assert orphans(session, RUN) == []
 
