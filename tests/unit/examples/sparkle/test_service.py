@@ -41,6 +41,8 @@ def test_the_schema_is_told_with_the_six_indexes(service):
     assert {name for name in schema["indexes"] if name.startswith("idx_user_tool")} == INDEXES
     table = schema["tables"]["user_tool_history"]
     assert (table["owner"], table["columns"]["context_snapshot"]) == ("sparkle", "jsonb")
+    defined = schema["indexes"]["idx_user_tool_history_user_created"]
+    assert defined.endswith("ON public.user_tool_history USING btree (user_id, created_at)")
 
 
 def test_an_invalid_index_is_told_apart(release, database):
@@ -60,6 +62,29 @@ def test_a_message_is_written_once_and_read_as_it_was(service):
     assert service.ask("GET", "/messages/never")[0] == 404
     after = service.get(f"/messages?after={made['id'] - 1}")["messages"]
     assert [message["key"] for message in after] == ["once"]
+
+
+def test_a_message_is_deleted_alone(service, user):
+    for key in ("first", "second"):
+        service.post("/messages", {"key": key, "text": "t", "user_id": user}, 201)
+    assert service.ask("DELETE", "/messages/first") == (204, "")
+    assert service.ask("DELETE", "/messages/first")[0] == 404
+    assert service.get("/messages/second")["user_id"] == user
+
+
+# The schema of 1.1 is what 1.0 meets after going back.
+@pytest.mark.parametrize(
+    ("version", "schema"),
+    [("1.0", "1.1"), ("1.2", "1.2"), ("1.3", "1.3"), ("2.5-unreadable", "1.1")],
+)
+def test_messages_are_deleted_whatever_their_form(release, database, version, schema):
+    data = database(schema)
+    keys = "SELECT string_agg(key, ' ' ORDER BY id) FROM messages"
+    with release(version).started(data.url) as running:
+        assert running.ask("DELETE", "/messages/example-2") == (204, "")
+        assert data.sql(keys) == "example-1 example-3"
+        assert running.ask("DELETE", "/users/1") == (204, "")
+    assert (data.sql(keys), data.sql("SELECT count(*) FROM users")) == ("", "0")
 
 
 @pytest.mark.parametrize(

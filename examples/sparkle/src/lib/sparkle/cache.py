@@ -16,6 +16,11 @@ QUIET = 2.0  # seconds without a question after one that failed
 T = TypeVar("T")
 
 
+def group_of(user_id: int) -> str:
+    """Return the name of the cached answers that are made from what a user did."""
+    return f"sparkle:user:{user_id}"
+
+
 class Cache:
     """Groups of JSON values that are forgotten together; without Redis everything is a miss."""
 

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from sparkle.messages import UserId
 from sparkle.router_node import RouterNode
 from sparkle.service import Service
 from sparkle.standard_workflow import GRAPH, StandardWorkflow
+from sparkle.users import UserId
 
 
 class Question(BaseModel):

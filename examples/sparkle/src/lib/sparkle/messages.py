@@ -1,28 +1,21 @@
-"""Users and their messages: a write is answered after its commit."""
+"""Messages: a write is answered after its commit."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from sparkle.message import Message, columns_of, text_of
 from sparkle.service import Service
 from sparkle.tables import User
+from sparkle.users import UserId
 
-LARGEST_ID = 2**31 - 1
-UserId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 After = Annotated[int, Query(ge=0, le=2**63 - 1)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 COUNTS_KEPT = 5  # seconds
-
-
-class NewUser(BaseModel):
-    """A user to be."""
-
-    name: str = Field(min_length=1, max_length=100)
 
 
 class NewMessage(BaseModel):
@@ -49,22 +42,6 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["messages"])
     database, cache = service.database, service.cache
 
-    @routes.post("/users", status_code=201)
-    def create_user(given: NewUser) -> dict[str, Any]:
-        with database.session() as session:
-            user = User(name=given.name)
-            session.add(user)
-            session.flush()
-            return {"id": user.id, "name": user.name}
-
-    @routes.get("/users/{user_id}")
-    def read_user(user_id: UserId) -> dict[str, Any]:
-        with database.session() as session:
-            user = session.get(User, user_id)
-            if user is None:
-                raise HTTPException(404, f"there is no user {user_id}")
-            return {"id": user.id, "name": user.name}
-
     @routes.post("/messages", status_code=201)
     def write_message(given: NewMessage) -> dict[str, Any]:
         with database.session() as session:
@@ -81,6 +58,13 @@ def router(service: Service) -> APIRouter:
             if message is None:
                 raise HTTPException(404, f"there is no message {key}")
             return shown(message)
+
+    @routes.delete("/messages/{key}", status_code=204, response_class=Response)
+    def delete_message(key: str) -> None:
+        gone = delete(Message).where(Message.key == key).returning(Message.id)
+        with database.session() as session:
+            if session.scalar(gone) is None:
+                raise HTTPException(404, f"there is no message {key}")
 
     @routes.get("/messages")
     def list_messages(after: After = 0, limit: Limit = 100) -> dict[str, Any]:

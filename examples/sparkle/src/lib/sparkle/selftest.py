@@ -60,6 +60,19 @@ def message(client: Client) -> None:
     client.expect(409, "POST", "/messages", made)
 
 
+def deletion(client: Client) -> None:
+    """A message is deleted alone, a user with all messages."""
+    user, keys = client.user(), (client.new_name(), client.new_name())
+    for key in keys:
+        client.expect(201, "POST", "/messages", {"key": key, "text": TEXT, "user_id": user})
+    alone, written, writer = f"/messages/{keys[0]}", f"/messages/{keys[1]}", f"/users/{user}"
+    for path in (alone, writer):
+        client.expect(204, "DELETE", path)
+        client.expect(404, "DELETE", path)
+    for path in (alone, written, writer):
+        client.expect(404, "GET", path)
+
+
 def question(client: Client) -> None:
     """A question is answered by the tool that suits it."""
     asked = {"user_id": client.user(), "text": "the sum of 2 and 40"}
@@ -73,6 +86,7 @@ CHECKS: tuple[tuple[str, Callable[[Client], None]], ...] = (
     ("messages that were there can be read", old_messages),
     ("a user is created", user),
     ("a message is written and read back", message),
+    ("what is deleted is gone", deletion),
     ("a question is answered", question),
 )
 

@@ -75,7 +75,7 @@ class Client:
             if not sent:
                 raise CheckFailed(f"{method} {path}: {type(error).__name__}: {error}") from error
         answer = b"".join(message.get("body", b"") for message in sent)
-        return sent[0]["status"], json.loads(answer)
+        return sent[0]["status"], json.loads(answer) if answer else None
 
 
 @contextmanager

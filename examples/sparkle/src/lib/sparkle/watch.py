@@ -16,7 +16,8 @@ from sparkle.service import Service
 SLOW = 1000.0  # milliseconds from which the database makes the service degraded
 # An index whose building failed is there, slows writes down, and answers nothing: told apart.
 INDEXES = """
-SELECT relname AS name, indisvalid AND indisready AS valid
+SELECT relname AS name, indisvalid AND indisready AS valid,
+    pg_get_indexdef(indexrelid) AS definition
 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
 WHERE relnamespace = 'public'::regnamespace ORDER BY relname
 """
@@ -102,6 +103,6 @@ def read_schema(service: Service) -> dict[str, Any]:
     return {
         "revision": revision,
         "tables": tables,
-        "indexes": [row["name"] for row in indexes if row["valid"]],
+        "indexes": {row["name"]: row["definition"] for row in indexes if row["valid"]},
         "invalid_indexes": [row["name"] for row in indexes if not row["valid"]],
     }

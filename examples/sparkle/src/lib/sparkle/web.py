@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.types import ASGIApp
 
-from sparkle import conversation, messages, watch
+from sparkle import conversation, messages, users, watch
 from sparkle.extras import ROUTERS
 from sparkle.layers import LAYERS
 from sparkle.message import UnreadableMessage
@@ -48,7 +48,7 @@ def build(service: Service) -> ASGIApp:
 
 def routers(service: Service) -> Iterable[APIRouter]:
     """Return all routes of this release."""
-    own = (watch.router, messages.router, conversation.router)
+    own = (watch.router, users.router, messages.router, conversation.router)
     return [make(service) for make in (*own, *ROUTERS)]
 
 

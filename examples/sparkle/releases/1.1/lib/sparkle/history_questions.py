@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from sparkle.cache import group_of
 from sparkle.history_routes import ToolName
-from sparkle.messages import Limit, UserId
+from sparkle.messages import Limit
 from sparkle.service import Service
 from sparkle.tool_history_service import RECENT_DAYS, ToolHistoryService
-from sparkle.tool_history_writer import group_of
 from sparkle.tool_preference_router import ToolPreferenceRouter
+from sparkle.users import UserId
 
 KEPT = 5  # seconds
 Days = Annotated[int, Query(ge=1, le=3650)]

@@ -10,10 +10,11 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from sparkle.messages import LARGEST_ID, Limit, UserId
+from sparkle.messages import Limit
 from sparkle.service import Service
 from sparkle.tool_history import UserToolHistory
 from sparkle.tool_history_service import KEPT_DAYS, ToolHistoryService
+from sparkle.users import LARGEST_ID, UserId
 
 ToolName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.:-]+$")]
 Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]

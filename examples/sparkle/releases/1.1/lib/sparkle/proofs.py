@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sparkle.trial import CheckFailed, Client
 
+DOCUMENTS = {
+    "GETTING_STARTED",
+    "QUICK_REFERENCE",
+    "COMPLETION_VERIFICATION",
+    "TESTING_AND_DEPLOYMENT",
+    "FINAL_SUMMARY",
+}
 QUESTIONS = {
     "exam_preparation": "Prepare me for the exam",
     "task_decomposition": "Break down this essay",
@@ -30,6 +38,14 @@ def record(client: Client, user: int, tool: str, success: bool) -> int:
     return made
 
 
+def documents(_client: Client) -> None:
+    """The release brings its documents along."""
+    found = (Path(__file__).resolve().parents[2] / "docs").glob("*.md")
+    missing = DOCUMENTS - {path.stem for path in found if path.stat().st_size}
+    if missing:
+        raise CheckFailed(f"docs/ lacks {', '.join(sorted(missing))}")
+
+
 def history(client: Client) -> None:
     """Executions are recorded, counted, rated."""
     user = client.user()
@@ -45,6 +61,19 @@ def history(client: Client) -> None:
     client.expect(200, "PUT", f"/history/{ids[0]}/satisfaction", opinion)
     rows = client.expect(200, "GET", "/history", user_id=user)["history"]
     require([row["user_satisfaction"] for row in rows] == [None, None, None, 5], rows)
+
+
+def forgetting(client: Client) -> None:
+    """The history of a user goes with the user."""
+    user = client.user()
+    record(client, user, "planner", True)
+    mine = {"user_id": user, "tool_name": "planner"}
+    require(client.expect(200, "GET", "/history/success-rate", **mine)["uses"] == 1, mine)
+    client.expect(204, "DELETE", f"/users/{user}")
+    rate = client.expect(200, "GET", "/history/success-rate", **mine)
+    require(rate["uses"] == 0, rate)
+    rows = client.expect(200, "GET", "/history", user_id=user)["history"]
+    require(rows == [], rows)
 
 
 def preferences(client: Client) -> None:
@@ -79,7 +108,9 @@ def collaboration(client: Client) -> None:
 
 
 CHECKS: tuple[tuple[str, Callable[[Client], None]], ...] = (
+    ("the documents are there", documents),
     ("executions of tools are recorded and rated", history),
+    ("the history of a user goes with the user", forgetting),
     ("the router prefers what did well", preferences),
     ("six intents are told apart", intents),
     ("a collaboration ends with an action card", collaboration),

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, cast, delete, func, select, update
 
+from sparkle.cache import group_of
 from sparkle.service import Service
 from sparkle.tool_history import UserToolHistory as History
-from sparkle.tool_history_writer import HistoryWriter, group_of
+from sparkle.tool_history_writer import HistoryWriter
 
 RECENT_DAYS = 30
 KEPT_DAYS = 90

@@ -9,8 +9,10 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from prometheus_client import Counter
+from psycopg.errors import ForeignKeyViolation
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from sparkle.cache import group_of
 from sparkle.service import Service
 from sparkle.tool_history import UserToolHistory
 
@@ -30,11 +32,6 @@ class Pending(NamedTuple):
 
     values: dict[str, Any]
     written: Future[int]
-
-
-def group_of(user_id: int) -> str:
-    """Return the name of the cached answers that a user's executions make stale."""
-    return f"sparkle:history:{user_id}"
 
 
 class HistoryWriter:
@@ -75,11 +72,13 @@ class HistoryWriter:
             ids = self._insert(batch)
         except REFUSED as error:
             # One that the schema refuses must not take the others of its batch along.
-            if len(batch) == 1:
-                self._fail(batch, error, logging.WARNING)
-            else:
+            if len(batch) > 1:
                 for pending in batch:
                     self._write([pending])
+            elif isinstance(error.orig, ForeignKeyViolation):
+                self._drop(batch[0], error)
+            else:
+                self._fail(batch, error, logging.WARNING)
         except SQLAlchemyError as error:
             self._fail(batch, error, logging.ERROR)
         else:
@@ -99,6 +98,11 @@ class HistoryWriter:
         LOG.info("tool_history", extra={"fields": {"recorded": len(batch)}})
         for pending, number in zip(batch, ids, strict=True):
             pending.written.set_result(number)
+
+    def _drop(self, pending: Pending, error: SQLAlchemyError) -> None:
+        # Deleted meanwhile, perhaps through another host: nobody is left to miss the record.
+        LOG.info("tool_history", extra={"fields": {"dropped": 1, "cause": "there is no such user"}})
+        pending.written.set_exception(error)
 
     def _fail(self, batch: list[Pending], error: SQLAlchemyError, level: int) -> None:
         self._errors.inc(len(batch))
