@@ -20,5 +20,5 @@ Layers, lower ones first: ``client`` (SQL and psycopg), ``model`` (what a user d
 databases); ``programs``, ``access``, ``room``, ``manifest``, ``drill``, ``image`` (dumps);
 ``judge``. Above them lie the actions: ``probe``, ``proof`` (backup, verify and compare),
 ``forward`` (stage), ``seal``, ``switch`` (activate), ``evidence`` (forensic and delta), ``delta``,
-``restore``, ``retention``; and ``driver``, which calls them by name.
+``loss``, ``restore``, ``retention``; and ``driver``, which calls them by name.
 """

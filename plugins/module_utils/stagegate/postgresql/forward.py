@@ -18,7 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import StepFailed
+from ..errors import BadInput, StepFailed
 from ..journal import Journal
 from ..sqlite.steps import Result, ended, entries_of, last_state
 from .access import opened, server
@@ -49,6 +49,13 @@ NOTHING_RECORDED: State = {
 
 def stage(journal: Journal, task: Task) -> Result:
     """Make ready what the migration will change, and write down the way back from it."""
+    if task.directory is not None:
+        raise BadInput(
+            f"{task.store.name}: a PostgreSQL database is not staged from a backup of another run",
+            now="nothing was changed",
+            untouched="all databases",
+            next="restore the backup by hand (pg_restore), as its manifest says, then deploy",
+        )
     inputs = {"database": task.live, "class": task.migration_class}
     with journal.step(task.phase, task.step, inputs) as step, server(task) as admin:
         state = standing(journal, task, admin)
