@@ -63,12 +63,12 @@ def entries_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
     return {host: result["entries"] for host, result in closed.items() if "entries" in result}
 
 
-def wave_of(host: str, hosts: list[str], hostvars: Any) -> int:
-    """The wave of a host, from what its system's hosts say of themselves."""
+def wave_of(
+    host: str, hosts: list[str], hostvars: Any, waves: list[Any], migration_class: str
+) -> int:
+    """The wave of a host; which of its system's hosts serve they say of themselves."""
     serving = {name: bool(hostvars[name]["services"]) for name in hosts}
-    mine = hostvars[host]
-    migration_class = mine["release"].get("migration_class") or "compatible"
-    return plan.wave_of(host, serving, mine["rollout_waves"], str(migration_class))
+    return plan.wave_of(host, serving, waves, migration_class)
 
 
 def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
