@@ -79,10 +79,26 @@ def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
 
 
-def lacking_fact(hosts: list[str], hostvars: Any, fact: str, wanted: str) -> list[str]:
-    """The hosts that were to reach a point of the rollback (by their way back) and did not."""
-    ways = {name: hostvars[name].get("rollback_way") or {} for name in hosts}
-    return [name for name in hosts if ways[name].get(wanted, True) and fact not in hostvars[name]]
+def behind(mine: Any, fact: str, wanted: str) -> bool:
+    """True for a host that was to reach a point of the rollback, by its way back, and did not.
+
+    A host whose way back is not known may have to reach every point.
+    """
+    return bool((mine.get("rollback_way") or {}).get(wanted, True)) and fact not in mine
+
+
+def unheld(hosts: list[str], hostvars: Any) -> list[str]:
+    """The hosts whose services may still write to a store that they share."""
+    return [name for name in hosts if behind(hostvars[name], "rollback_held", "hold")]
+
+
+def not_back(hosts: list[str], hostvars: Any) -> list[str]:
+    """The hosts that keep data for others and did not put them back.
+
+    A host that serves from stores of its own concerns nobody else: it goes back in its own wave.
+    """
+    keepers = [n for n in hosts if hostvars[n]["stores"] and not hostvars[n]["services"]]
+    return [name for name in keepers if behind(hostvars[name], "rollback_data_back", "data")]
 
 
 def is_lost(mine: Any) -> bool:
@@ -130,7 +146,8 @@ class FilterModule:
             "generation": plain(places.generation),
             "scratch_copy": plain(places.scratch_copy),
             "admitted_elsewhere": admitted_elsewhere,
-            "lacking_fact": lacking_fact,
+            "not_back": not_back,
+            "unheld": unheld,
             "migration_texts": plain(alembic_chain.text_patterns),
             "lost_servers": lost_servers,
             "door_keeper": door_keeper,
