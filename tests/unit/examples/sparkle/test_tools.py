@@ -102,7 +102,6 @@ def users(url, log, stats, **more):
     ("least", "well"), [("", True), ("1.1", False)], ids=["1.0 lacks a history", "and must not"]
 )
 def test_users_write_what_was_acknowledged_to_them(release, database, tmp_path, least, well):
-    pytest.importorskip("locust", reason="Locust is not installed")
     log, stats = tmp_path / "acknowledged.jsonl", tmp_path / "stats"
     with release("1.0").started(database("1.0").url) as running:
         with users(running.url, log, stats, SPARKLE_RELEASE_AT_LEAST=least) as load:

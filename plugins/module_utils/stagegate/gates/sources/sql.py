@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,9 @@ from ..model import (
 )
 from ..samples import accept, summarize, unfit
 from .polling import poll_times, spoiled_series
+
+STEPS = 10_000
+"""Instructions of SQLite's machine between two looks at the clock: less than a millisecond."""
 
 Parameters = tuple[tuple[str, Any], ...]
 
@@ -100,9 +102,8 @@ def read_sqlite(path: str, query: str, parameters: Mapping[str, Any], deadline: 
         )
     except sqlite3.Error as error:
         raise SourceFault(f"{path}: {error}") from error
-    timer = threading.Timer(max(0.0, end - time.monotonic()), connection.interrupt)
-    timer.daemon = True
-    timer.start()
+    # An interrupt from outside is lost when it comes before the query has begun.
+    connection.set_progress_handler(lambda: time.monotonic() >= end, STEPS)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(only_this_file)
@@ -112,8 +113,6 @@ def read_sqlite(path: str, query: str, parameters: Mapping[str, Any], deadline: 
         words = f"no answer within {deadline:g} s" if late else f"the query failed: {error}"
         raise SourceFault(words) from error
     finally:
-        timer.cancel()
-        timer.join()  # an interrupt must not meet a closed connection
         connection.close()
     return single(rows)
 
