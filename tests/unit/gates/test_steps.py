@@ -67,6 +67,7 @@ class Host:
             "phase": None,
             "windows": [],
             "window_scale": 1.0,
+            "notes": {},
             **more,
         }
         return act(params, check_mode)["evidence"]
