@@ -45,7 +45,7 @@ class Server:
 
     @property
     def account(self) -> str:
-        """The account of the process that connects; empty where a password says who it is."""
+        """The account that connects; empty where a password says who it is."""
         return self.user if self.host.startswith("/") and not self.password_file else ""
 
 
@@ -81,6 +81,7 @@ def read_postgresql(
             "options": options(deadline),
             **password_of(server),
         },
+        "account": server.account,
         "query": query,
         "parameters": dict(parameters),
     }
@@ -88,7 +89,6 @@ def read_postgresql(
     said = read_output(
         [sys.executable, "-I", "-c", program],
         deadline=deadline,
-        user=server.account,
         given=json.dumps(order).encode(),
     )
     answer = json.loads(said)

@@ -6,8 +6,12 @@ no password is ever among the arguments; the answer is one JSON object on standa
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pwd
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +23,9 @@ def ask(order: dict[str, Any]) -> dict[str, Any]:
     except ImportError:
         return {"error": "the Python package psycopg is missing: apt install python3-psycopg"}
     try:
-        with psycopg.connect(**order["connect"]) as connection:
+        with acting_as(order["account"]):
+            made = psycopg.connect(**order["connect"])
+        with made as connection:
             connection.read_only = True
             cursor = connection.execute(order["query"], order["parameters"] or None, prepare=True)
             if cursor.description is None:
@@ -28,7 +34,22 @@ def ask(order: dict[str, Any]) -> dict[str, Any]:
             connection.rollback()
     except psycopg.Error as error:
         return {"error": first_line(error)}
+    except KeyError:
+        return {"error": f"the account {order['account']} does not exist on this host"}
     return {"rows": [[plain(value) for value in row] for row in rows]}
+
+
+@contextlib.contextmanager
+def acting_as(account: str) -> Iterator[None]:
+    """Be the account while connecting, so that the server knows us by it; only root can."""
+    if not account or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(pwd.getpwnam(account).pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def first_line(error: Exception) -> str:
