@@ -60,7 +60,7 @@ class Server:
         raise AssertionError(f"{query} has not become {'known' if wanted else 'unknown'}")
 
     def freeze(self) -> None:
-        """Stop the server in the middle of whatever it does: it takes connections, and is silent."""
+        """Stop the server in the middle of whatever it does; it still takes connections."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

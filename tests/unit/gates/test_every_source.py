@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Place:
     service: FakeService
     cluster: Cluster
     watched: Watched
-    setting: Setting = Setting("1.1")
+    setting: Setting = field(default_factory=lambda: Setting("1.1"))
     thawed: Callable[[], None] | None = None
 
 
@@ -270,5 +270,3 @@ def test_a_record_that_anybody_may_write_does_not_count(place: Place) -> None:
     path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o002)
     [result] = ask(spec_of(raw), place.setting)
     assert (result.verdict, "anybody may write it" in result.reason) == ("unknown", True)
-
-

@@ -101,7 +101,7 @@ def test_a_narrower_hole_can_be_asked_for() -> None:
 
 
 def test_a_rule_over_time_adds_to_a_limit() -> None:
-    """The three levels of D-21 in one gate: 100 ms for 10 min warns, 200 ms for 5 min is critical."""
+    """D-21 in one gate: 100 ms for 10 min is a warning, 200 ms for 5 min is critical."""
     levels = {"limit": 200, "for": "5m", "target": 100, "target_for": "10m"}
     assert verdict_of("g" * 10 + "a" * 61 + "g", sustained=levels)[0] == "amber"
     assert verdict_of("g" * 10 + "r" * 31 + "g", sustained=levels)[0] == "red"
@@ -146,9 +146,7 @@ def test_what_is_due_later_is_amber_until_then(
 
 
 def test_a_deadline_does_not_take_a_limit_away() -> None:
-    raw = gate(
-        GAUGE, unit="%", direction="at_least", limit=30, deadline={"limit": 60, "by": "7d"}
-    )
+    raw = gate(GAUGE, unit="%", direction="at_least", limit=30, deadline={"limit": 60, "by": "7d"})
     for value, verdict in ((29.0, "red"), (31.0, "amber"), (61.0, "green")):
         found = judge(read_one(raw), Measurement(value, 20, at=10.0), Baseline(ABSENT, began=0.0))
         assert found.verdict == verdict

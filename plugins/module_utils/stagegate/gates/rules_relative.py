@@ -35,7 +35,7 @@ def moved(how: str, amount: float, base: float) -> float:
     """The base changed by an amount: a factor of it, percent more, or points more."""
     if how == "factor":
         return base * amount
-    return base * (1 + amount / 100) if how == "percent" else base + amount
+    return base * (100 + amount) / 100 if how == "percent" else base + amount
 
 
 def moved_band(how: str, band: Band, base: float) -> Band:

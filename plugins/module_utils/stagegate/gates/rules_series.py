@@ -107,10 +107,13 @@ class Streak:
         return run[-1][0] - run[0][0] >= level.amount - min(step, level.amount) / 2
 
     def fits(self, samples: Samples) -> bool:
-        """True when a window is long enough to show a breach of the limit."""
+        """True when a window is long enough to show a breach of the limit.
+
+        A source of events has its first sample one pause after the start.
+        """
         if self.kind == CONSECUTIVE:
             return samples.polls >= self.limit.amount
-        return samples.lasting >= self.limit.amount
+        return samples.lasting >= self.limit.amount + samples.every
 
     def told(self, level: Level) -> str:
         """How long, in words."""

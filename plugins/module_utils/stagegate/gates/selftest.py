@@ -63,7 +63,7 @@ def samples_for(gate: Gate, rule: Rule) -> Samples:
     if not isinstance(rule, Streak):
         return samples
     looks = max(LOOKS, int(rule.limit.amount) + 1 if rule.kind != SUSTAINED else LOOKS)
-    lasting = max(samples.lasting, rule.limit.amount if rule.kind == SUSTAINED else 1.0)
+    lasting = max(samples.lasting, 1.25 * rule.limit.amount if rule.kind == SUSTAINED else 1.0)
     if rule.hole is not None:
         looks = max(looks, math.ceil(lasting / rule.hole) + 1)
     return Samples(looks, lasting / (looks - 1), lasting)

@@ -33,7 +33,7 @@ def read_one(below: Fields, kind: str, direction: str) -> Streak:
         targets = float(below.whole("target_samples", int(limits), least=1))
     if target < limit if direction == AT_LEAST else target > limit:
         below.problem("target", f"{target:g} is looser than the limit {limit:g}")
-    if below.has("target_for") and kind == SUSTAINED and not below.has("target"):
+    if kind == SUSTAINED and below.has("target_for") and not below.has("target"):
         below.problem("target_for", "needs a target")
     hole = below.seconds("hole", 0.0, least=0.0) if below.has("hole") else None
     return Streak(kind, direction, Level(target, targets), Level(limit, limits), hole or None)

@@ -100,7 +100,9 @@ def follow_up(record: Record) -> list[dict[str, Any]]:
 def notes(record: Record) -> list[tuple[str, list[str]]]:
     """What was known before the run, each kind under its title; nothing is left out silently."""
     found = record.get("notes") or {}
-    return [(kind.replace("_", " ").capitalize(), list(said)) for kind, said in found.items() if said]
+    return [
+        (kind.replace("_", " ").capitalize(), list(said)) for kind, said in found.items() if said
+    ]
 
 
 def gate_rows(record: Record) -> list[tuple[str, dict[str, Any]]]:
