@@ -12,7 +12,7 @@ from .rules import RED, Equals, Figure, Rule
 from .rules_relative import FEWEST_DAYS, RelativeRange
 from .rules_series import SUSTAINED, Streak
 from .rules_tests import RankTest
-from .sources.prometheus_server import REFUSED
+from .sources.prometheus_api import REFUSED
 from .spec import Spec
 from .verdict import PASSING, Result, judge
 from .window import guarded, merge, run_window

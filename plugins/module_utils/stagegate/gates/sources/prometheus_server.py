@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
@@ -31,30 +31,11 @@ from ..model import (
 from ..samples import STAMP_ROUNDING, Candidates, accept, summarize, unfit
 from .document import SPOILED
 from .polling import poll_times, scaled, scaled_back, spoiled_series
-from .prometheus_api import REFUSED, Answer, Series, at_each, read_query
+from .prometheus_api import read_query
+from .prometheus_looks import Labelled, Look, Looks, aggregated, looks_in
 
 AGGREGATES = ("one", "sum", "max", "min")
 DAY = 86400.0
-Labelled = Sequence[tuple[Mapping[str, str], object]]
-
-__all__ = ["REFUSED", "Prometheus"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """The series at one time: seconds before the look, and how old the data were then."""
-
-    ago: float
-    values: Labelled
-    age: float
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What one question brought: one look, or with ``range`` one for each step of the window."""
-
-    looks: tuple[Look, ...]
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,52 +226,3 @@ class Prometheus:
     def describe(self) -> dict[str, Any]:
         """Kind, url and query."""
         return {"kind": self.kind, "url": self.url, "query": self.query}
-
-
-def looks_in(value: Answer, fresh: Answer, end: float | None) -> Looks:
-    """Values with the age of their data. Raises SourceFault when either query found nothing."""
-    for name, answer in (("query", value), ("fresh_by", fresh)):
-        if not answer.series:
-            raise SourceFault(f"no series match the {name}")
-    if end is None:
-        [(_, values)] = one_time(value.series)
-        [(asked, stamps)] = one_time(fresh.series)
-        return Looks((Look(0.0, values, asked - oldest(stamps)),), value.remarks)
-    known = at_each(fresh.series)
-    looks = tuple(
-        Look(end - stamp, values, stamp - oldest(known[stamp]))
-        for stamp, values in sorted(at_each(value.series).items())
-        if stamp in known
-    )
-    return Looks(looks, value.remarks)
-
-
-def one_time(series: Sequence[Series]) -> list[tuple[float, Labelled]]:
-    """The one time of an instant query, with its values. Raises SourceFault for a range."""
-    found = list(at_each(series).items())
-    if len(found) != 1:
-        raise SourceFault(f"{REFUSED}: it gives a series over time, not one value")
-    return [found[0]]
-
-
-def oldest(stamps: Labelled) -> float:
-    """The oldest of the newest samples; NaN, which is never young, when one is no number."""
-    times = [value for _, value in stamps]
-    if any(unfit(value) for value in times):
-        return float("nan")
-    return min(float(value) for value in times)  # type: ignore[arg-type]
-
-
-def aggregated(how: str, values: list[object]) -> object:
-    """One value of several; with ``one`` there must be exactly one."""
-    if how == "one":
-        if len(values) != 1:
-            raise SourceFault(f"{len(values)} series match: name an aggregate, or sum in the query")
-        return values[0]
-    for value in values:
-        if unfit(value):
-            return value
-    numbers = [float(value) for value in values]  # type: ignore[arg-type]
-    if how == "sum":
-        return sum(numbers)
-    return max(numbers) if how == "max" else min(numbers)
