@@ -37,6 +37,7 @@ options:
   phase: {description: The phase in whose name the ledger is written., type: str}
   windows: {description: Observation windows., type: list, elements: dict, default: []}
   window_scale: {description: Factor on the windows' times., type: float, default: 1.0}
+  notes: {description: "Known issues, limitations and expected benefits.", type: dict, default: {}}
 """
 
 EXAMPLES = r"""
@@ -85,6 +86,7 @@ def argument_spec() -> dict[str, Any]:
         "phase": {"type": "str"},
         "windows": {"type": "list", "elements": "dict", "default": []},
         "window_scale": {"type": "float", "default": 1.0},
+        "notes": {"type": "dict", "default": {}},
     }
 
 

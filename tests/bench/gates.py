@@ -1,4 +1,4 @@
-"""Evaluations of a gate over long series, beside the bare sort and comparison."""
+"""Evaluations over long series beside a bare comparison; how often statistical gates are wrong."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stagegate.gates.evaluate import measure as measure_gate
 from stagegate.gates.model import Gate, Reading, Window
 from stagegate.gates.rules import Figure
 from stagegate.gates.spec import read_spec
+from tests.bench import rates
 from tests.bench.model import Outcome, Row, Sample
 from tests.bench.timing import interleaved, median_wall
 
@@ -20,6 +21,8 @@ RUNS = 5
 TURN = EVALUATIONS // RUNS
 SAMPLES = 1_000
 SERIES = 20
+REPETITIONS = 200
+"""Simulated releases behind each rate of false alarms and misses."""
 LASTING = 300.0
 GATE = {
     "name": "p99",
@@ -42,7 +45,7 @@ def measure(sizes: Sequence[int]) -> Outcome:
     what = f"{EVALUATIONS:,} gate evaluations, {SAMPLES:,} samples each"
     ours_wall, bare_wall = (median_wall(taken[name]) * RUNS for name in ("ours", "bare"))
     row = Row(what, "s", ours_wall, bare_wall, "a bare sort and comparison in Python", RUNS)
-    return Outcome([row])
+    return Outcome([row], rates.lines(REPETITIONS))
 
 
 def latencies(seed: int) -> list[float]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stagegate.gates.model import Window
 from stagegate.gates.samples import accept, increase, outside, quantile, thin, unfit, variance
-from stagegate.gates.sources.http_json import seconds_since_1970
+from stagegate.gates.sources.document import seconds_since_1970
 
 NO_NUMBERS = [None, True, False, "1", "", [], [1], {}, {"a": 1}, b"1", 1j, object()]
 NOT_FINITE = [math.nan, math.inf, -math.inf, float("1e400"), 10**400, -(10**400)]

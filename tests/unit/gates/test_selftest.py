@@ -24,6 +24,16 @@ SQL = {"kind": "sql", "path": "/nowhere", "query": "SELECT 1"}
 RELATIVE = {"to": "baseline", "max_factor": 3}
 LOG = {"kind": "log", "path": "/log", "match": {"level": "~error|critical"}}
 PROBE = {"kind": "probe", "service": "app", "scale": 1000}
+RANKS = {"to": "baseline", "max_percent": 10, "see_percent": 30}
+SERVER = {"kind": "prometheus", "url": BASE, "query": "q", "fresh_by": "q"}
+COMMAND = {"kind": "command", "argv": ["/bin/true"]}
+POSTGRESQL = {
+    "kind": "sql",
+    "engine": "postgresql",
+    "database": "d",
+    "user": "u",
+    "query": "SELECT 1",
+}
 TRAFFIC = {"requests_per_second": 5, "urls": [f"{BASE}/"]}
 
 
@@ -59,6 +69,38 @@ def proved(raw: dict[str, Any]) -> list[str]:
         gate(PROBE, statistic="p99", unit="ms", limit=100),
         gate({**PROBE, "scale": 100}, statistic="rate", unit="%", limit=1),
         gate({"kind": "version", "service": "app"}, unit="ratio", equals=1),
+        *(
+            gate(source, unit="ms", **rule)
+            for source in (SERVER, {**SERVER, "range": True}, COMMAND, {**COMMAND, "path": "a.b"})
+            for rule in (
+                {"limit": 100},
+                {"range": [10, 100], "target_range": [20, 50]},
+                {"sustained": {"limit": 100, "for": "5m"}},
+                {"sustained": {"limit": 100, "for": 1, "hole": 0.2}},
+                {"consecutive": {"limit": 100, "samples": 30}},
+                {"deadline": {"limit": 100, "by": "7d"}},
+                {"relative": {"to": "baseline", "range_percent": [-60, -40]}},
+                {"relative": {"to": "baseline", "range_percent": [None, -70]}},
+                {"relative": {"to": "baseline", "range_factor": [3, None]}},
+                {"ranks": RANKS},
+            )
+        ),
+        gate({**SERVER, "history_days": 7}, relative={"to": "same_hour", "max_percent": 20}),
+        gate({"kind": "recorded", "path": "/x", "not_older_than": "7d"}, unit="%", limit=95),
+        gate(POSTGRESQL, samples=None, equals=0),
+        histogram_gate(BASE, sustained={"limit": 100, "for": "10m"}),
+        histogram_gate(BASE, limit=None, consecutive={"limit": 100, "samples": 3}),
+        share_gate(BASE, limit=None, counts={"to": "baseline", "see": 1}),
+        share_gate(BASE, limit=None, counts={"rate": 0.1, "see": 1}),
+        share_gate(BASE, limit=None, direction="at_least", counts={"rate": 99.9, "see": 99}),
+        gate({**LOG, "scale": 100}, statistic="rate", unit="%", counts={"rate": 0.1, "see": 1}),
+        gate({**PROBE, "scale": 100}, statistic="rate", unit="%", counts={"rate": 0.1, "see": 1}),
+        gate(
+            PROBE,
+            statistic="p99",
+            unit="ms",
+            ranks=RANKS,
+        ),
     ],
     ids=lambda raw: f"{raw['source']['kind']}-{raw.get('statistic', 'value')}",
 )
@@ -72,6 +114,26 @@ def test_a_sound_gate_is_proved(raw: dict[str, Any]) -> None:
         (histogram_gate(BASE, limit=1e9), "can never turn red: with 60000 ms"),
         (share_gate(BASE, limit=100), "can never turn red: with 100 %"),
         (share_gate(BASE, limit=1000), "can never turn red"),
+        (gate(SERVER, unit="ms", sustained={"limit": 1e9, "for": 60}), "the sustained rule says"),
+        (gate(SERVER, unit="ms", consecutive={"limit": 1e9, "samples": 2}), "the consecutive rule"),
+        (
+            gate(SERVER, unit="ms", deadline={"limit": 1e9, "by": 60}),
+            "the deadline rule says green",
+        ),
+        (
+            gate(SERVER, unit="ms", relative={"to": "baseline", "range_factor": [0, 1e9]}),
+            "the relative_range_factor rule says green",
+        ),
+        (
+            gate(
+                SERVER, unit="ms", ranks={"to": "baseline", "max_percent": 1e9, "see_percent": 2e9}
+            ),
+            "the ranks rule says",
+        ),
+        (
+            gate(SERVER, unit="ms", severity="nice", limit=1e9),
+            "can never turn red",
+        ),
         (json_gate(BASE, limit=None, range=[0, 1e9]), "the range rule says green"),
         (json_gate(BASE, direction="at_least", limit=0, target=5), "can never turn red: with 0"),
         (

@@ -32,6 +32,10 @@ def mistakes(*raw: dict[str, Any], synthetic: Any = None) -> str:
     return caught.value.what
 
 
+def relative(to: str = "baseline", **how: Any) -> dict[str, Any]:
+    return gate(SQL, relative={"to": to, **how})
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
@@ -113,6 +117,48 @@ def mistakes(*raw: dict[str, Any], synthetic: Any = None) -> str:
         (gate({"kind": "version", "service": "no"}, equals=1), "name one of app"),
         (gate({}, limit=1), "source.kind: is missing"),
         ({"unit": "ms", "limit": 1, "source": SQL}, "gates[0].name: is missing"),
+        (gate(SQL, limit=1, severity="shoud"), "severity: must be one of must, should, nice"),
+        (gate(SQL, target_range=[1, 2]), "target_range: needs a range"),
+        (gate(SQL, range=[1, 2], target_range=[0, 2]), "must lie inside the range"),
+        (gate(SQL, range=[1, 2], target_range=[None, 2]), "must lie inside the range"),
+        (gate(SQL, range=[1, None]), "range.high: is missing"),
+        (relative(), "needs exactly one of max_factor, max_percent, max_points, range_factor"),
+        (relative(max_factor=2, range_factor=[1, 2]), "needs exactly one of"),
+        (relative(range_percent=[-40, -60]), "range_percent: -40 is above -60"),
+        (relative(range_percent=[None, None]), "of which one may be null"),
+        (relative(range_percent=-40), "must be [low, high]"),
+        (relative(range_factor=[-1, 2]), "a factor is not below 0"),
+        (relative(range_points=[1, 2]), "points are for the unit %"),
+        (relative(range_factor=[3, 5], target_range=[2, 5]), "must lie inside the range"),
+        (relative(max_factor=2, to="same_hour"), "same_hour needs a prometheus source"),
+        (gate(JSON, sustained={"limit": 1}), "sustained.for: is missing"),
+        (gate(JSON, sustained={"limit": 1, "for": 1, "fro": 1}), "did you mean for?"),
+        (gate(JSON, sustained={"limit": 1, "for": 1, "target": 2}), "looser than the limit"),
+        (gate(JSON, sustained={"limit": 1, "for": 1, "target_for": 2}), "needs a target"),
+        (gate(JSON, consecutive={"limit": 1, "samples": 1}), "samples: must be a whole number"),
+        (gate(JSON, deadline={"limit": 1}), "deadline.by: is missing"),
+        (gate(JSON, statistic="rate", sustained={"limit": 1, "for": 1}), "has no series for rate"),
+        (gate(JSON, counts={"rate": 1, "see": 2}), "needs statistic rate of log, probe"),
+        (gate(LOG, statistic="rate", counts={"see": 2}), "exactly one of to: baseline and rate"),
+        (gate(LOG, statistic="rate", counts={"rate": 2, "see": 1}), "is no worse than the rate"),
+        (
+            gate(LOG, statistic="rate", counts={"rate": 1, "see": 2, "alpha": 0.9}),
+            "alpha: must be above 0 and at most 0.2",
+        ),
+        (
+            gate(LOG, statistic="rate", counts={"rate": 1, "see": 2, "target_alpha": 0.001}),
+            "amber comes before red",
+        ),
+        (gate(JSON, ranks={"to": "baseline", "max_percent": 9}), "see_percent: is missing"),
+        (
+            gate(JSON, ranks={"to": "baseline", "max_percent": 9, "see_percent": 9}),
+            "must be more than max_percent",
+        ),
+        (gate({"kind": "recorded", "path": "/x"}, limit=1), "not_older_than: is missing"),
+        (
+            gate({"kind": "command", "argv": ["/x"], "service": "app"}, limit=1),
+            "a bare number does not tell whose it is",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(raw: dict[str, Any], said: str) -> None:
@@ -251,6 +297,16 @@ def test_a_window_is_compressed_by_its_scale() -> None:
 
 
 PROJECT = Path(__file__).resolve().parents[3]
+EVERY_RULE: dict[str, Any] = {
+    "range": [1, 2],
+    "target_range": [1, 2],
+    "relative": {"to": "baseline", "range_factor": [1, 2], "target_range": [1, 2]},
+    "sustained": {"limit": 1, "for": 1, "target": 1, "hole": 1},
+    "consecutive": {"limit": 1, "samples": 2, "target": 1, "target_samples": 2, "hole": 1},
+    "deadline": {"limit": 1, "by": 1},
+    "counts": {"to": "baseline", "see": 1},
+    "ranks": {"to": "baseline", "max_percent": 1, "see_percent": 2},
+}
 
 
 def test_every_key_is_described_once() -> None:
@@ -258,7 +314,7 @@ def test_every_key_is_described_once() -> None:
     spec = yaml.safe_load((PROJECT / "roles/gate/meta/argument_specs.yml").read_text())
     described = spec["argument_specs"]["main"]["options"]["gate_gates"]["options"]
     problems: list[str] = []
-    known: dict[str, set[str]] = {"": set(), "source": set(), "samples": set(), "relative": set()}
+    known: dict[str, set[str]] = {}
 
     class Noted(Fields):
         def close(self) -> None:
@@ -277,10 +333,12 @@ def test_every_key_is_described_once() -> None:
                     read_gate(raw, 0, listed, problems, 5.0)
         for source in ({"kind": "probe"}, {"kind": "version", "service": "app"}):
             read_gate(gate({**source}, limit=1), 0, listed, problems, 5.0)
+        for kind in ("prometheus", "command", "recorded"):
+            read_gate(gate({"kind": kind}, **EVERY_RULE), 0, listed, problems, 5.0)
+        read_gate(gate({**SQL, "engine": "postgresql"}, limit=1), 0, listed, problems, 5.0)
     assert known[""] == set(described)
-    assert known["source"] == set(described["source"]["options"])
-    assert known["samples"] == set(described["samples"]["options"])
-    assert known["relative"] == set(described["relative"]["options"])
+    below = {key: set(one["options"]) for key, one in described.items() if "options" in one}
+    assert {key: known[key] for key in below} == below
 
 
 def read_services() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class Host:
             "phase": None,
             "windows": [],
             "window_scale": 1.0,
+            "notes": {},
             **more,
         }
         return act(params, check_mode)["evidence"]
@@ -134,6 +136,41 @@ def test_a_baseline_is_exported_as_metrics(host: Host) -> None:
     assert (p99.get("unit"), p99.get("version"), p99.get("system")) == ("ms", "1.0", "demo")
     assert path.stat().st_mode & 0o777 == 0o644
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_all_of_a_baseline_is_exported(host: Host) -> None:
+    host.live("1.0")
+    host.act("baseline")
+    scrape = parse((host.state / "metrics/stagegate_baseline.prom").read_text())
+    figures = host.last.state["figures"]
+    for metric, key in (("", "value"), ("_count", "count"), ("_variance", "variance")):
+        told = {s.get("gate"): s.value for s in scrape.of(f"stagegate_baseline{metric}")}
+        assert told == {name: figure[key] for name, figure in figures.items()}
+
+
+def test_a_baseline_keeps_the_events_behind_a_share_and_when_it_was_taken(host: Host) -> None:
+    host.live("1.0")
+    host.act("baseline")
+    counts = host.last.state["figures"]["errors"]["counts"]
+    assert counts["part"] == 0
+    assert counts["total"] == host.last.state["figures"]["errors"]["count"]
+    assert abs(host.last.state["began"] - time.time()) < 60
+
+
+def test_what_is_known_before_a_release_is_kept_with_the_baseline(host: Host) -> None:
+    notes = {"known_issues": ["search is slow"], "expected_benefits": ["fewer tokens"]}
+    host.live("1.0")
+    assert host.act("baseline", notes=notes)["notes"] == notes
+    assert host.last.evidence["notes"] == notes
+
+
+def test_a_gate_that_should_be_kept_is_told_and_goes_on(deployed: Host) -> None:
+    deployed.gates[1]["severity"] = "should"
+    deployed.service.errors = 9
+    evidence = deployed.act("gate")
+    [errors] = [one for one in evidence["gates"] if one["name"] == "errors"]
+    assert (evidence["verdict"], errors["verdict"], errors["found"]) == ("amber", "amber", "red")
+    assert errors["reason"].startswith("red, but it only should be kept: 30 % is above")
 
 
 def test_a_first_installation_has_no_baseline(host: Host) -> None:

@@ -49,6 +49,13 @@ def verdict_of(actual: float, base: float | None = None, **rule: Any) -> str:
         ({"range": [2, 10]}, 10, "green"),
         ({"range": [2, 10]}, 1.9, "red"),
         ({"range": [2, 10]}, 10.1, "red"),
+        ({"range": [2, 10], "target_range": [3, 8]}, 8, "green"),
+        ({"range": [2, 10], "target_range": [3, 8]}, 8.1, "amber"),
+        ({"range": [2, 10], "target_range": [3, 8]}, 10.1, "red"),
+        ({"limit": 100, "severity": "must"}, 101, "red"),
+        ({"limit": 100, "severity": "should"}, 101, "amber"),
+        ({"limit": 100, "severity": "nice"}, 101, "amber"),
+        ({"limit": 100, "severity": "nice"}, 99, "green"),
     ],
 )
 def test_limits_by_table(rule: dict[str, Any], actual: float, verdict: str) -> None:
@@ -83,6 +90,24 @@ def test_limits_by_table(rule: dict[str, Any], actual: float, verdict: str) -> N
         ({"max_factor": 3}, {"limit": 100}, 10, 90, "red"),
         ({"max_factor": 30}, {"limit": 100}, 10, 110, "red"),
         ({"max_factor": 30}, {"target": 50, "limit": 100}, 10, 60, "amber"),
+        # 3 to 5 times the throughput: less is red, more only unexpected
+        ({"range_factor": [3, None], "target_range": [3, 5]}, {}, 10, 29, "red"),
+        ({"range_factor": [3, None], "target_range": [3, 5]}, {}, 10, 30, "green"),
+        ({"range_factor": [3, None], "target_range": [3, 5]}, {}, 10, 51, "amber"),
+        # 40 to 60 % fewer tokens
+        ({"range_percent": [-60, -40]}, {}, 1000, 401, "green"),
+        ({"range_percent": [-60, -40]}, {}, 1000, 399, "red"),
+        ({"range_percent": [-60, -40]}, {}, 1000, 601, "red"),
+        # D-14: at least 90 % less is green, 70 to 90 % amber, below red
+        ({"range_percent": [None, -70], "target_range": [None, -90]}, {}, 100, 10, "green"),
+        ({"range_percent": [None, -70], "target_range": [None, -90]}, {}, 100, 11, "amber"),
+        ({"range_percent": [None, -70], "target_range": [None, -90]}, {}, 100, 31, "red"),
+        ({"range_points": [-1, 1]}, {"unit": "%"}, 50, 51, "green"),
+        ({"range_points": [-1, 1]}, {"unit": "%"}, 50, 51.1, "red"),
+        ({"range_points": [-1, 1]}, {"unit": "%"}, 0, 0.5, "green"),
+        ({"range_factor": [3, 5]}, {}, 0, 0, "unknown"),
+        ({"range_percent": [-60, -40]}, {}, -5, -2, "unknown"),
+        ({"range_factor": [3, 5]}, {}, 1e308, 5, "unknown"),
     ],
 )
 def test_comparisons_by_table(

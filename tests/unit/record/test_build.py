@@ -96,6 +96,21 @@ def test_a_gate_in_two_windows_is_two_results_and_a_repeated_one_is_the_last():
     ]
 
 
+def test_what_was_known_before_is_told_with_the_baseline():
+    notes = {"known_issues": ["<b>slow</b>"], "limitations": [], "expected_benefits": ["cheap"]}
+    ledger = Ledger("h").begin()
+    ledger.step("baseline", "measure", evidence={"notes": notes, "state": "absent"})
+    record = build_record({"h": ledger.entries}, meta(hosts=[]))
+    assert record["notes"] == notes
+    for text in (to_markdown(record), to_html(record)):
+        assert "Known before" in text
+        assert "Known issues" in text
+        assert "Expected benefits" in text
+        assert "Limitations" not in text
+        assert "<b>slow" not in text
+    assert "Known before" not in to_markdown(build_record({}, meta(hosts=[])))
+
+
 def test_a_shortened_window_says_so():
     ledger = Ledger("h").begin()
     about = {"window": "two days", "scale": 0.01, "of_seconds": 172_800}

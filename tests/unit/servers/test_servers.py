@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import postgresql, redis
+from tests.servers import place, postgresql, prometheus, redis
 from tests.servers.guard import inhabitants
 
 
@@ -52,6 +52,16 @@ def test_redis_asks_for_its_password_and_keeps_what_it_is_told_to_keep():
             assert stranger.recv(64).startswith(b"-NOAUTH")
         assert server.password not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
     assert not server.home.exists()
+
+
+def test_prometheus_knows_its_target_and_the_past_it_is_given_and_is_gone_with_the_block():
+    past = "# TYPE seen gauge\n" + f"seen 7 {time.time() - 86400:.3f}\n# EOF\n"
+    with prometheus.running(f"127.0.0.1:{place.free_port()}", history=past) as server:
+        server.await_series("up == 0")  # nothing listens there
+        assert server.ask("last_over_time(seen[25h])")[0]["value"][1] == "7"
+        home = Path(f"/proc/{server.process.pid}/cwd").readlink()
+    assert not home.exists()
+    assert not answers(server.port)
 
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from ..errors import BadInput
 from ..journal import Run
+from .sources.sql import Sql
 from .spec import Spec, read_spec
 from .steps import Question, run_baseline, run_gate, run_observation, run_proofs
 from .windows import Observation, read_windows
@@ -20,13 +22,24 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     A self-test only reads, and is the same in check mode.
     """
     run = Run.from_params(params["run"])
-    spec = read_spec(params["gates"], params["services"], params["synthetic"])
+    spec = named(read_spec(params["gates"], params["services"], params["synthetic"]), run)
     windows = read_windows(params["windows"], [gate.name for gate in spec.gates])
     if params["action"] == "selftest":
         return {"evidence": run_proofs(run, spec)}
     if check_mode:
         return {"evidence": {"would_measure": [gate.name for gate in spec.gates]}}
     return {"evidence": measure(params, run, spec, windows)}
+
+
+def named(spec: Spec, run: Run) -> Spec:
+    """The same gates, which ask servers in the name of a run."""
+    gates = tuple(
+        replace(gate, source=replace(gate.source, run=run.id))
+        if isinstance(gate.source, Sql)
+        else gate
+        for gate in spec.gates
+    )
+    return replace(spec, gates=gates)
 
 
 def measure(
@@ -37,7 +50,7 @@ def measure(
     phase = params["phase"] or PHASES[action]
     inputs = {key: params[key] for key in ("gates", "synthetic", "windows", "window_scale")}
     if action == "baseline":
-        return run_baseline(run, spec, inputs, phase)
+        return run_baseline(run, spec, {**inputs, "notes": params["notes"]}, phase)
     version = str((params["release"] or {}).get("version") or "")
     if not version:
         raise BadInput("release.version is missing: which release must answer?")

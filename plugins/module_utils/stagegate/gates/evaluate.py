@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .baseline import Baseline
 from .model import Gate, Mark, Measurement, Presence, Reading, Samples, Service, Window
 from .sources.identity import identity_reader, presence
 from .spec import Spec
-from .verdict import Result, judge, overall
+from .verdict import Result, judge, overall, softened
 from .window import guarded, run_window
 
 MOST_SAMPLES = 200
@@ -90,7 +90,8 @@ def measure(gate: Gate, readings: Readings, window: Window) -> Measurement:
     key = gate.source.reader(gate.samples).key
     mine = [r for r in readings.get(key, ()) if r.due <= gate.samples.lasting]
     measured, failure = guarded(lambda: gate.source.measure(gate, mine, window))
-    return Measurement(None, problem=failure) if measured is None else measured
+    measured = measured or Measurement(None, problem=failure)
+    return replace(measured, at=window.started + window.seconds)
 
 
 def evaluate(measured: Measured, baseline: Baseline) -> Evaluation:
@@ -101,7 +102,7 @@ def evaluate(measured: Measured, baseline: Baseline) -> Evaluation:
 def judge_one(gate: Gate, measurement: Measurement, baseline: Baseline) -> Result:
     """Judge one gate; any failure is that gate's alone."""
     result, failure = guarded(lambda: judge(gate, measurement, baseline))
-    return Result(gate, "unknown", failure) if result is None else result
+    return softened(Result(gate, "unknown", failure)) if result is None else result
 
 
 def told(evaluation: Evaluation) -> dict[str, Any]:

@@ -19,6 +19,7 @@ COUNTED = ("rate", "delta")
 STATISTICS = ("value", *QUANTILES, *COUNTED)
 
 AT_MOST, AT_LEAST = "at_most", "at_least"
+SEVERITIES = ("must", "should", "nice")
 
 
 class SourceFault(GateUnknown):
@@ -118,12 +119,28 @@ class Reader:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """``part`` of ``total`` events; ``scale`` times their share is a value in the gate's unit.
+
+    ``effect`` is how many times more the share varied between the looks than independent events
+    would let it: bursts. So many events are worth one.
+    """
+
+    part: int
+    total: int
+    scale: float = 1.0
+    effect: float = 1.0
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What a source gave for one gate. ``count`` is what the minimum of samples is compared with.
 
     ``value`` is None when there is none, and ``problem`` says why. ``floor`` is true when the value
     is only known to be at least this. ``alive`` is true when events, not polls, were counted: those
-    prove by themselves that the source is not frozen. ``rejected`` counts reasons.
+    prove by themselves that the source is not frozen. ``rejected`` counts reasons. ``counts`` are
+    the events behind a share. ``remarks`` are told whatever the verdict. ``at`` is when the window
+    ended, in seconds since 1970.
     """
 
     value: float | None
@@ -134,6 +151,9 @@ class Measurement:
     variance: float | None = None
     samples: tuple[tuple[float, float], ...] = ()
     rejected: Mapping[str, int] = field(default_factory=dict)
+    counts: Counts | None = None
+    remarks: tuple[str, ...] = ()
+    at: float | None = None
 
 
 class Source(Protocol):
@@ -169,7 +189,8 @@ class Gate:
 
     ``worst`` is the worst value that can happen in its unit; the self-test turns the gate red with
     it. ``baseline`` is false for a figure that the former release does not have. ``polls`` is true
-    when a sample is a poll, and not an event which the source counted.
+    when a sample is a poll, and not an event which the source counted. Only a gate whose
+    ``severity`` is ``must`` can stop a run.
     """
 
     name: str
@@ -184,6 +205,7 @@ class Gate:
     baseline: bool = True
     constant: bool = False
     polls: bool = False
+    severity: str = "must"
 
     @property
     def kind(self) -> str:
@@ -193,4 +215,4 @@ class Gate:
     @property
     def relative(self) -> bool:
         """True when it compares with the baseline."""
-        return any(rule.kind.startswith("relative") for rule in self.rules)
+        return any(rule.compares for rule in self.rules)

@@ -1,16 +1,16 @@
-"""The rules a gate can have. Each says green, amber, red or unknown of one finite number.
+"""The rules a gate can have. Each says green, amber, red or unknown of one case.
 
 Every comparison is written so that a number which compares false with everything ends on the
-failing side: ``if not actual <= limit``.
+failing side: ``if not actual <= limit``. The rules that ask for more than one number stand in
+``rules_relative`` (the baseline), ``rules_series`` (time) and ``rules_tests`` (statistics).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, Union
+from dataclasses import dataclass, field
+from typing import ClassVar, Optional, Protocol, Union
 
-from .model import AT_LEAST, AT_MOST
+from .model import AT_LEAST, AT_MOST, Counts, Measurement, Samples
 
 GREEN, AMBER, RED, UNKNOWN = "green", "amber", "red", "unknown"
 SEVERITY = {GREEN: 0, AMBER: 1, UNKNOWN: 2, RED: 3}
@@ -18,7 +18,10 @@ BEYOND = {AT_MOST: "above", AT_LEAST: "below"}
 SPOKEN = {"count": "", "ratio": ""}
 """Units that a sentence leaves out."""
 
-Shown = Union[float, tuple[float, float], None]
+Band = tuple[Optional[float], Optional[float]]
+"""From the lowest to the highest good value; None is an open end."""
+
+Shown = Union[float, Band, None]
 
 
 def worst_of(verdicts: list[str]) -> str:
@@ -28,11 +31,37 @@ def worst_of(verdicts: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a gate was on the running release: value, samples behind it, their variance."""
+    """What a gate was on the running release: value, samples behind it, their variance.
+
+    ``counts`` are the events behind a share. ``kept`` are independent samples for a rank test.
+    ``history`` is the value at the same hour of earlier days, by date; None where none is known.
+    """
 
     value: float
     count: int
     variance: float | None = None
+    counts: Counts | None = None
+    kept: tuple[float, ...] = ()
+    history: tuple[tuple[str, float | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule judges: a finite value, the measurement and the samples it comes from.
+
+    ``lowest`` and ``highest`` are the ends of the series where every sample counts, else the value.
+    ``age`` is how many seconds ago the deployment began; None when that is not known.
+    """
+
+    actual: float
+    unit: str
+    measured: Measurement
+    samples: Samples
+    figure: Figure | None = None
+    age: float | None = None
+    constant: bool = False
+    lowest: float = 0.0
+    highest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +80,17 @@ class Rule(Protocol):
     def kind(self) -> str:
         """Its name in results."""
 
+    @property
+    def compares(self) -> bool:
+        """True when it needs the baseline."""
+
     def aim(self) -> float | None:
         """The value a good sample has; None where less or more is better."""
 
     def thresholds(self, baseline: Figure | None) -> tuple[Shown, Shown]:
         """Target and limit as they are for this baseline."""
 
-    def find(self, actual: float, baseline: Figure | None, unit: str) -> Finding:
+    def find(self, case: Case) -> Finding:
         """Judge a finite number, in words with its unit."""
 
 
@@ -66,10 +99,25 @@ def keeps(direction: str, actual: float, threshold: float) -> bool:
     return actual >= threshold if direction == AT_LEAST else actual <= threshold
 
 
+def inside(actual: float, band: Band) -> bool:
+    """True when the number is within a band, its ends included."""
+    low, high = band
+    return (low is None or actual >= low) and (high is None or actual <= high)
+
+
 def spoken(number: float, unit: str) -> str:
     """A number with its unit, as a sentence has it."""
     short = SPOKEN.get(unit, unit)
     return f"{number:g} {short}" if short else f"{number:g}"
+
+
+def spoken_band(band: Band, unit: str) -> str:
+    """A band with its unit, as a sentence has it."""
+    low, high = band
+    if low is None or high is None:
+        side, end = ("at least", low) if high is None else ("at most", high)
+        return "anything" if end is None else f"{side} {spoken(end, unit)}"
+    return f"{low:g} to {spoken(high, unit)}"
 
 
 def between(direction: str, actual: float, target: float, limit: float, unit: str) -> Finding:
@@ -82,6 +130,18 @@ def between(direction: str, actual: float, target: float, limit: float, unit: st
     return Finding(GREEN, f"{told} keeps the target {spoken(target, unit)}")
 
 
+def within(values: tuple[float, ...], target: Band, limit: Band, unit: str) -> Finding:
+    """Green when all values are inside the target, amber when inside the limit, red otherwise."""
+    for value in values:
+        if not inside(value, limit):
+            return Finding(RED, f"{spoken(value, unit)} is outside {spoken_band(limit, unit)}")
+    for value in values:
+        if not inside(value, target):
+            wanted = spoken_band(target, unit)
+            return Finding(AMBER, f"{spoken(value, unit)} is outside the target {wanted}")
+    return Finding(GREEN, f"{spoken(values[0], unit)} is within {spoken_band(target, unit)}")
+
+
 @dataclass(frozen=True)
 class Absolute:
     """A limit that does not depend on anything measured."""
@@ -90,6 +150,7 @@ class Absolute:
     target: float
     limit: float
     kind: str = field(default="absolute", init=False)
+    compares: ClassVar[bool] = False
 
     def aim(self) -> float | None:
         """Less or more is better."""
@@ -99,9 +160,9 @@ class Absolute:
         """As written."""
         return self.target, self.limit
 
-    def find(self, actual: float, baseline: Figure | None, unit: str) -> Finding:
+    def find(self, case: Case) -> Finding:
         """Compare with target and limit."""
-        return between(self.direction, actual, self.target, self.limit, unit)
+        return between(self.direction, case.actual, self.target, self.limit, case.unit)
 
 
 @dataclass(frozen=True)
@@ -110,6 +171,7 @@ class Equals:
 
     value: float
     kind: str = field(default="equals", init=False)
+    compares: ClassVar[bool] = False
 
     def aim(self) -> float | None:
         """The value itself."""
@@ -119,92 +181,33 @@ class Equals:
         """The value, twice."""
         return self.value, self.value
 
-    def find(self, actual: float, baseline: Figure | None, unit: str) -> Finding:
+    def find(self, case: Case) -> Finding:
         """Compare for equality."""
-        if actual != self.value:  # true for NaN
-            return Finding(RED, f"{spoken(actual, unit)} is not {spoken(self.value, unit)}")
-        return Finding(GREEN, f"{spoken(actual, unit)} as expected")
+        told = spoken(case.actual, case.unit)
+        if case.actual != self.value:  # true for NaN
+            return Finding(RED, f"{told} is not {spoken(self.value, case.unit)}")
+        return Finding(GREEN, f"{told} as expected")
 
 
 @dataclass(frozen=True)
 class Range:
-    """Good from ``low`` to ``high``, both included."""
+    """Red outside ``low`` to ``high``, amber outside the target, which is the same by default."""
 
     low: float
     high: float
+    target: Band
     kind: str = field(default="range", init=False)
+    compares: ClassVar[bool] = False
 
     def aim(self) -> float | None:
         """The middle."""
         return self.low / 2 + self.high / 2
 
     def thresholds(self, baseline: Figure | None) -> tuple[Shown, Shown]:
-        """The range, twice."""
-        return (self.low, self.high), (self.low, self.high)
+        """Target and limit."""
+        return self.target, (self.low, self.high)
 
-    def find(self, actual: float, baseline: Figure | None, unit: str) -> Finding:
+    def find(self, case: Case) -> Finding:
         """Compare with both ends."""
-        text = f"{self.low:g} to {spoken(self.high, unit)}"
-        if not self.low <= actual <= self.high:
-            return Finding(RED, f"{spoken(actual, unit)} is outside {text}")
-        return Finding(GREEN, f"{spoken(actual, unit)} is within {text}")
-
-
-@dataclass(frozen=True)
-class Relative:
-    """A limit that the running release set: a factor, a percentage, or percentage points of it.
-
-    Percent and points differ: an error rate that goes from 0.1 % to 0.2 % grew by 100 percent and
-    by 0.1 points. ``ignore_below`` is a value up to which the gate is content whatever the baseline
-    was: three times almost nothing is still almost nothing.
-    """
-
-    how: str
-    direction: str
-    target: float
-    limit: float
-    ignore_below: float | None = None
-    classes: ClassVar[tuple[str, ...]] = ("factor", "percent", "points")
-
-    @property
-    def kind(self) -> str:
-        """Named with its way of comparing."""
-        return f"relative_{self.how}"
-
-    def aim(self) -> float | None:
-        """Less or more is better."""
-        return None
-
-    def threshold(self, amount: float, base: float) -> float:
-        """The value that ``amount`` allows over, or under, a baseline of ``base``."""
-        down = self.direction == AT_LEAST
-        if self.how == "factor":
-            allowed = base / amount if down else base * amount
-        elif self.how == "percent":
-            allowed = base * (1 - amount / 100) if down else base * (1 + amount / 100)
-        else:
-            allowed = base - amount if down else base + amount
-        return allowed if self.ignore_below is None else max(allowed, self.ignore_below)
-
-    def thresholds(self, baseline: Figure | None) -> tuple[Shown, Shown]:
-        """Target and limit for this baseline; None without one, or when they are no numbers."""
-        if baseline is None:
-            return None, None
-        both = (
-            self.threshold(self.target, baseline.value),
-            self.threshold(self.limit, baseline.value),
-        )
-        return both if all(math.isfinite(t) for t in both) else (None, None)
-
-    def find(self, actual: float, baseline: Figure | None, unit: str) -> Finding:
-        """Compare with what the baseline allows. Without one there is nothing to compare with."""
-        if baseline is None:
-            return Finding(UNKNOWN, "there is no baseline to compare with")
-        base = baseline.value
-        if not base >= 0 and self.how != "points":
-            return Finding(UNKNOWN, f"a {self.how} of the baseline {base:g} has no meaning")
-        target, limit = self.threshold(self.target, base), self.threshold(self.limit, base)
-        if not (math.isfinite(target) and math.isfinite(limit)):
-            return Finding(UNKNOWN, f"the limit for the baseline {base:g} is not finite")
-        found = between(self.direction, actual, target, limit, unit)
-        return replace(found, reason=f"{found.reason} (baseline {spoken(base, unit)})")
+        values = (case.actual, case.lowest, case.highest)
+        return within(values, self.target, (self.low, self.high), case.unit)

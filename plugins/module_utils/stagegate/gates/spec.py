@@ -12,12 +12,16 @@ from .model import (
     AT_MOST,
     COUNTED,
     QUANTILES,
+    SEVERITIES,
     STATISTICS,
     Gate,
     Samples,
     Service,
     Source,
 )
+from .rules_relative import SAME_HOUR, Relative, RelativeRange
+from .rules_series import Streak
+from .rules_tests import CountTest, RankTest
 from .sources import KINDS
 from .sources.probe import Probe
 from .spec_rules import read_rules
@@ -34,6 +38,9 @@ WORST = {
 """The worst that can happen in each unit; a limit beyond it is a gate that cannot fail."""
 
 EVENTS = 20
+
+ONCE = ("sql", "command", "recorded")
+"""Sources that are asked once by default: each look is work, or nothing changes meanwhile."""
 
 WINDOW = 5.0
 """Seconds that a gate looks by default; the length of the synthetic traffic, where there is any."""
@@ -146,6 +153,7 @@ def read_gate(
         baseline=fields.choice("baseline", ("required", "none"), "required") == "required",
         constant=fields.flag("constant", False),
         polls=counts_polls(source, statistic),
+        severity=fields.choice("severity", SEVERITIES, "must"),
     )
     refuse_contradictions(gate, fields)
     fields.close()
@@ -175,13 +183,13 @@ def read_source(fields: Fields, services: Sequence[Service]) -> Source:
 
 
 def read_samples(fields: Fields, source: Source, statistic: str, usual: float) -> Samples:
-    """How much must be seen. A query is asked once by default, everything else for ``usual`` s.
+    """How much must be seen. What is work is asked once by default, the rest for ``usual`` s.
 
     The minimum counts events where the source counts any (20 by default), else polls: half of the
     planned ones by default, so that a busy machine which misses some is not called unknown.
     """
     below = fields.sub("samples") or Fields({}, f"{fields.path}.samples", fields.problems)
-    once = source.kind == "sql" and statistic not in COUNTED
+    once = source.kind in ONCE and statistic not in COUNTED
     every = below.seconds("every", 0.5, least=0.05)
     lasting = below.seconds("for", 0.0 if once else usual, least=0.0)
     planned = Samples(1, every, lasting)
@@ -208,3 +216,26 @@ def refuse_contradictions(gate: Gate, fields: Fields) -> None:
         fields.problem("baseline", "none contradicts relative: there is nothing to compare with")
     if gate.relative and gate.source.kind == "log" and gate.statistic == "delta":
         fields.problem("relative", "counts of two windows of different length do not compare")
+    for rule in gate.rules:
+        if isinstance(rule, CountTest) and not has_counts(gate):
+            fields.problem(
+                "counts", "needs statistic rate of log, probe, or prometheus_text with of"
+            )
+        if isinstance(rule, (Streak, RankTest)) and not has_series(gate):
+            fields.problem(rule.kind, f"{gate.source.kind} has no series for {gate.statistic}")
+        past = isinstance(rule, (Relative, RelativeRange)) and rule.to == SAME_HOUR
+        if past and not getattr(gate.source, "history_days", 0):
+            fields.problem("relative.to", "same_hour needs a prometheus source with history_days")
+
+
+def has_counts(gate: Gate) -> bool:
+    """True when the source counts events and their total."""
+    counted = gate.source.kind in ("log", "probe") or getattr(gate.source, "of", None) is not None
+    return gate.statistic == "rate" and counted
+
+
+def has_series(gate: Gate) -> bool:
+    """True when the measurement's samples are values in the gate's unit, one for each look."""
+    if gate.statistic == "rate":
+        return gate.source.kind == "prometheus_text"
+    return gate.statistic != "delta" and gate.source.kind != "recorded"

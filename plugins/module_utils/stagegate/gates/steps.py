@@ -15,8 +15,9 @@ from ..ledger import read_ledger
 from .baseline import ABSENT, MEASURED, MEASURING, Baseline, from_state
 from .evaluate import Evaluation, Setting, evaluate, run_measurements, told
 from .export import baseline_text, run_export
+from .figures import read_figures
 from .model import Gate, Mark, SourceFault
-from .rules import RED, Figure
+from .rules import RED
 from .selftest import run_selftest
 from .sources.identity import DEADLINE, read_identity
 from .sources.log import Log, read_mark
@@ -33,21 +34,24 @@ def running_release(run: Run) -> str:
 
 
 def run_baseline(run: Run, spec: Spec, inputs: dict[str, Any], phase: str) -> dict[str, Any]:
-    """Record what the running release is like, and where its logs end.
+    """Record what the running release is like, where its logs end, and what is known of it.
 
-    Raises Refused when it is not healthy by its own limits: nothing can be compared with that.
+    ``inputs["notes"]`` are the known issues, limitations and expected benefits of the system.
+    Raises Refused when the release is not healthy by its own limits: nothing can be compared with
+    that.
     """
     live = running_release(run)
     with open_journal(run) as journal, journal.step(phase, BASELINE_STEP[1], inputs) as step:
         if step.earlier is not None:
             step.done(step.earlier.state, step.earlier.evidence)
             return step.earlier.evidence
+        step.evidence({"notes": inputs.get("notes") or {}})
         marks = read_marks(spec.gates)
         if live:
             baseline = measure_running(run, spec, live, marks, step)
         else:
             refuse_stranger(run, spec)
-            baseline = Baseline(ABSENT, marks=marks)
+            baseline = Baseline(ABSENT, marks=marks, began=time.time())
             step.evidence({"baseline": [], "state": ABSENT})
         text = baseline_text(run, baseline, spec.gates, time.time())
         step.evidence({"metrics": str(run_export(run, text))})
@@ -89,9 +93,10 @@ def measure_running(
     run: Run, spec: Spec, live: str, marks: dict[str, Mark], step: Step
 ) -> Baseline:
     """Measure the running release and judge it by its absolute limits."""
+    began = time.time()
     asked = tuple(g for g in spec.gates if g.baseline and (g.source.kind != "log" or g.relative))
     measured = run_measurements(replace(spec, gates=asked), Setting(live, marks))
-    evaluation = evaluate(measured, Baseline(MEASURING))
+    evaluation = evaluate(measured, Baseline(MEASURING, began=began))
     evidence = told(evaluation)
     step.evidence({**evidence, "baseline": evidence.pop("gates"), "state": MEASURED})
     failing = worst_first(evaluation.results)
@@ -105,12 +110,8 @@ def measure_running(
             next="make the running release healthy, or correct the gate, "
             "and run the same command again",
         )
-    figures = {
-        gate.name: Figure(one.value, one.count, one.variance)
-        for gate, one in measured.gates
-        if one.value is not None
-    }
-    return Baseline(MEASURED, figures, marks, live)
+    figures = read_figures(measured.gates, began)
+    return Baseline(MEASURED, figures, marks, live, began)
 
 
 @dataclass(frozen=True)

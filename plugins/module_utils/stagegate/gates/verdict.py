@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .baseline import ABSENT, MEASURING, MISSING, Baseline
 from .model import Gate, Measurement
-from .rules import GREEN, RED, SEVERITY, UNKNOWN, Figure, Finding, Rule, Shown, spoken, worst_of
+from .rules import (
+    AMBER,
+    GREEN,
+    RED,
+    SEVERITY,
+    UNKNOWN,
+    Case,
+    Figure,
+    Finding,
+    Rule,
+    Shown,
+    spoken,
+    worst_of,
+)
 from .samples import significant, thin
 
-PASSING = (GREEN, "amber")
+PASSING = (GREEN, AMBER)
+SOFT = {"should": "should be kept", "nice": "would be nice to have"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one gate says."""
+    """What one gate says. ``found`` is what it would say if its severity were ``must``."""
 
     gate: Gate
     verdict: str
@@ -26,6 +40,7 @@ class Result:
     limit: Shown = None
     baseline: float | None = None
     measured: Measurement = field(default_factory=lambda: Measurement(None))
+    found: str = ""
 
     def as_dict(self, most_samples: int) -> dict[str, Any]:
         """As the record and the report read it."""
@@ -46,6 +61,9 @@ class Result:
             "min_samples": gate.samples.minimum,
             "rejected": dict(self.measured.rejected),
             "on_unknown": gate.on_unknown,
+            "severity": gate.severity,
+            "found": self.found or self.verdict,
+            "remarks": list(self.measured.remarks),
             "source": gate.source.describe(),
         }
 
@@ -72,10 +90,43 @@ def judge(gate: Gate, measured: Measurement, baseline: Baseline) -> Result:
     if doubt:
         verdict, reason = UNKNOWN, doubt
     else:
-        findings = [find(gate, rule, measured, baseline, figure) for rule in gate.rules]
+        case = case_of(gate, measured, baseline, figure)
+        findings = [find(gate, rule, case, baseline) for rule in gate.rules]
         verdict = worst_of([finding.verdict for finding in findings])
         reason = tell(findings, verdict)
-    return Result(gate, verdict, reason, target, limit, figure.value if figure else None, measured)
+    reason = "; ".join((reason, *measured.remarks))
+    base = figure.value if figure else None
+    return softened(Result(gate, verdict, reason, target, limit, base, measured))
+
+
+def softened(result: Result) -> Result:
+    """The result with the weight of its gate: one that only should be kept is told and goes on."""
+    severity = result.gate.severity
+    if severity == "must" or result.verdict in PASSING:
+        return result
+    reason = f"{result.verdict}, but it only {SOFT[severity]}: {result.reason}"
+    return replace(result, verdict=AMBER, reason=reason, found=result.verdict)
+
+
+def case_of(gate: Gate, measured: Measurement, baseline: Baseline, figure: Figure | None) -> Case:
+    """What the rules judge of a measurement that counts."""
+    if measured.value is None:
+        raise AssertionError("a measurement without a value reached the rules")
+    values = [value for _, value in measured.samples] if gate.statistic == "value" else []
+    age = None
+    if measured.at is not None and baseline.began is not None:
+        age = measured.at - baseline.began
+    return Case(
+        actual=measured.value,
+        unit=gate.unit,
+        measured=measured,
+        samples=gate.samples,
+        figure=figure,
+        age=age,
+        constant=gate.constant,
+        lowest=min(values, default=measured.value),
+        highest=max(values, default=measured.value),
+    )
 
 
 def why_not(gate: Gate, measured: Measurement) -> str:
@@ -100,24 +151,20 @@ def rejections(rejected: Mapping[str, int]) -> str:
     return f"; rejected {share}: {reason}"
 
 
-def find(
-    gate: Gate, rule: Rule, measured: Measurement, baseline: Baseline, figure: Figure | None
-) -> Finding:
+def find(gate: Gate, rule: Rule, case: Case, baseline: Baseline) -> Finding:
     """What one rule says, and unknown where it cannot know."""
-    actual = measured.value
-    if actual is None:
-        raise AssertionError("a measurement without a value reached a rule")
-    if rule.kind.startswith("relative"):
+    actual = case.actual
+    if rule.compares:
         if baseline.state == ABSENT:
             return Finding(GREEN, "no baseline: absolute only", remark=True)
         if baseline.state == MEASURING:
             return Finding(GREEN, f"{spoken(actual, gate.unit)} is the baseline")
         if baseline.state == MISSING:
             return Finding(UNKNOWN, "this run recorded no baseline")
-        if frozen(gate, measured, figure):
+        if frozen(gate, case.measured, case.figure):
             return Finding(UNKNOWN, f"always {actual:g}, as the baseline was: is its source alive?")
-    finding = rule.find(actual, figure, gate.unit)
-    if measured.floor and finding.verdict != RED:
+    finding = rule.find(case)
+    if case.measured.floor and finding.verdict != RED:
         return Finding(UNKNOWN, f"{spoken(actual, gate.unit)} or more: beyond the last bucket")
     return finding
 

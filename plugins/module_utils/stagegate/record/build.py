@@ -9,7 +9,7 @@ from typing import Any
 
 from .account import Account, iso, mapping, read_account
 from .checklist import Proved, bind
-from .evidence import backups, data_state, gate_results, going_back
+from .evidence import backups, baseline_notes, data_state, gate_results, going_back
 from .message import four_parts
 from .smoke import smoke_result
 from .text import bounded
@@ -54,6 +54,7 @@ def build_record(
         "ended": iso(max(moments, default=None)),
         "message": four_parts(verdict, endings, accounts, cause, {**facts, "kind": kind}),
         "hosts": {a.host: host_record(a, e, smoke[a.host]) for a, e in zip(accounts, endings)},
+        "notes": baseline_notes(accounts),
         "gates_declared": declared(facts.get("gates")),
         "checklist": bind(checklist, Proved(accounts, smoke)),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .account import Account, Step, evidence, iso, mapping, state
@@ -13,6 +13,7 @@ from .verdict import is_switch
 GATE_VERDICTS = frozenset({"green", "amber", "red", "unknown"})
 JUDGING = ("gate", "observe")
 """Phases whose gates judge the new release; what the baseline measures is the former one."""
+NOTES = ("known_issues", "limitations", "expected_benefits")
 CLASSES = ("R0", "R1", "R2", "R3", "R4", "R5")
 DATA_AFTER = {
     "R0": "the live data were never touched; the migrated copy is set aside",
@@ -61,6 +62,17 @@ def gates_in(told: Mapping[str, Any]) -> list[dict[str, Any]]:
         and isinstance(g.get("verdict"), str)
         and g["verdict"] in GATE_VERDICTS
     ]
+
+
+def baseline_notes(accounts: Iterable[Account]) -> dict[str, list[str]]:
+    """What the system said of itself before the run, as its first baseline keeps it."""
+    for account in accounts:
+        for entry in reversed(account.entries):
+            notes = mapping(evidence(entry).get("notes")) if entry["phase"] == "baseline" else {}
+            if notes:
+                kept = {key: notes.get(key) for key in NOTES}
+                return {k: [str(one) for one in v] for k, v in kept.items() if isinstance(v, list)}
+    return {}
 
 
 def backups(account: Account) -> list[dict[str, Any]]:

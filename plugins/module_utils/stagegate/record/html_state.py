@@ -8,7 +8,7 @@ from .chart import readable, samples_plot
 from .html_table import card, fold, pill, table
 from .markup import Markup, el, joined
 from .text import DASH, figure, measure, size
-from .view import Record, gate_rows, went_back, worst_first
+from .view import Record, gate_rows, notes, went_back, worst_first
 
 
 def hosts(record: Record) -> Markup | None:
@@ -46,6 +46,15 @@ def gates(record: Record) -> Markup | None:
         rest if len(found) > len(worst) else None,
         note="the worst result of each" if len(found) > len(worst) else "",
     )
+
+
+def known_before(record: Record) -> Markup | None:
+    """Known issues, limitations and expected benefits, as they stood with the baseline."""
+    parts = [
+        joined(el("h3", title), el("ul", *(el("li", one) for one in said)))
+        for title, said in notes(record)
+    ]
+    return card("Known before", *parts) if parts else None
 
 
 def worst_of_each(found: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:

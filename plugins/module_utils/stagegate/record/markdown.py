@@ -17,6 +17,7 @@ from .view import (
     counts_in_words,
     follow_up,
     gate_rows,
+    notes,
     sections,
     smoke_groups,
     went_back,
@@ -41,6 +42,7 @@ def to_markdown(record: Record) -> str:
         hosts(record),
         timeline(record),
         gates(record),
+        known_before(record),
         smoke(record),
         backups(record),
         rollback(record),
@@ -151,6 +153,15 @@ def gates(record: Record) -> str:
         )
     heads = ("Gate", "Host", "Target", "Limit", "Baseline", "Actual", "Seen", "Verdict", "Why")
     return "## Gates\n\n" + table(heads, rows) if rows else ""
+
+
+def known_before(record: Record) -> str:
+    """Known issues, limitations and expected benefits, as they stood with the baseline."""
+    parts = [
+        f"### {title}\n\n" + "\n".join(f"- {md(one)}" for one in said)
+        for title, said in notes(record)
+    ]
+    return "\n\n".join(["## Known before", *parts]) if parts else ""
 
 
 def smoke(record: Record) -> str:

@@ -97,6 +97,14 @@ def follow_up(record: Record) -> list[dict[str, Any]]:
     return [line for line in record["checklist"] if line.get("after") == "rollback"]
 
 
+def notes(record: Record) -> list[tuple[str, list[str]]]:
+    """What was known before the run, each kind under its title; nothing is left out silently."""
+    found = record.get("notes") or {}
+    return [
+        (kind.replace("_", " ").capitalize(), list(said)) for kind, said in found.items() if said
+    ]
+
+
 def gate_rows(record: Record) -> list[tuple[str, dict[str, Any]]]:
     """Every gate result with its host, gate by gate; a declared gate that never ran has host ""."""
     found = [(host, gate) for host, told in record["hosts"].items() for gate in told["gates"]]

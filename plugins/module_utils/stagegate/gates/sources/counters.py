@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..model import Gate, Measurement, SourceFault
+from ..model import Counts, Gate, Measurement, SourceFault
 from ..prometheus_text import Labels, Scrape
 from ..samples import Point, increase, unfit, variance
 
@@ -97,7 +97,22 @@ def counted(
         variance=variance([value for _, value in points]),
         samples=points,
         rejected=rejected,
+        counts=Counts(int(part), int(total), source.scale, design_effect(parts, totals)),
     )
+
+
+def design_effect(parts: Sequence[float], totals: Sequence[float]) -> float:
+    """How much more the share varies between intervals than independent events would; at least 1.
+
+    It is Pearson's chi-squared statistic over its degrees of freedom.
+    """
+    seen = [(part, total) for part, total in zip(parts, totals) if total > 0]
+    whole = sum(total for _, total in seen)
+    share = sum(part for part, _ in seen) / whole if whole else 0.0
+    if len(seen) < 2 or not 0 < share < 1:
+        return 1.0
+    away = sum((p - n * share) ** 2 / (n * share * (1 - share)) for p, n in seen)
+    return max(1.0, away / (len(seen) - 1))
 
 
 def shares(
@@ -119,10 +134,15 @@ def of_polls(
     rejected: Counter[str],
 ) -> Measurement:
     """An increase, or an increase per second, with nothing to hold it against."""
-    points = tuple((scrapes[i + 1][0], part * source.scale) for i, part in enumerate(parts))
+    rate = gate.statistic == "rate"
+    points = tuple(
+        (after, part * source.scale / (after - before if rate else 1.0))
+        for (before, _), (after, _), part in zip(scrapes, scrapes[1:], parts)
+        if after > before
+    )
     total = sum(parts) * source.scale
     return Measurement(
-        value=total if gate.statistic == "delta" else total / (scrapes[-1][0] - scrapes[0][0]),
+        value=total / (scrapes[-1][0] - scrapes[0][0]) if rate else total,
         count=len(scrapes),
         variance=variance([value for _, value in points]),
         samples=points,

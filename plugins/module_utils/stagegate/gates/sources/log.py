@@ -14,7 +14,18 @@ from typing import Any, BinaryIO, ClassVar
 
 from ..fields import Fields
 from ..matching import Matcher, all_hold, examples
-from ..model import Gate, Mark, Measurement, Reader, Reading, Samples, Service, SourceFault, Window
+from ..model import (
+    Counts,
+    Gate,
+    Mark,
+    Measurement,
+    Reader,
+    Reading,
+    Samples,
+    Service,
+    SourceFault,
+    Window,
+)
 from .http import dig
 
 FORMATS = ("json", "regex")
@@ -95,7 +106,8 @@ class Log:
             return Measurement(None, 0, "nothing was logged since the deployment began")
         share = count.matched / count.total * self.scale
         value = share if gate.statistic == "rate" else float(count.matched)
-        return Measurement(value, count.total, alive=True, rejected=rejected)
+        counts = Counts(count.matched, count.total, self.scale)
+        return Measurement(value, count.total, alive=True, rejected=rejected, counts=counts)
 
     def spoiled(self, gate: Gate, value: float) -> tuple[list[Reading], Window]:
         """The count of lines whose statistic is ``value``; JSON lines go through the parser."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ..fields import Fields
 from ..model import (
     QUANTILES,
+    Counts,
     Gate,
     Measurement,
     Presence,
@@ -79,7 +80,10 @@ class Probe:
             failed = sum(rejected.values())
             value = failed / len(requests) * self.scale if requests else None
             problem = "" if requests else "0 of 0 requests: none was made"
-            return Measurement(value, len(requests), problem, alive=True, rejected=rejected)
+            counts = Counts(failed, len(requests), self.scale)
+            return Measurement(
+                value, len(requests), problem, alive=True, rejected=rejected, counts=counts
+            )
         points = tuple(
             (t, request.seconds * self.scale)
             for t, request in requests

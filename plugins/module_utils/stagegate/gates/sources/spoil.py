@@ -14,6 +14,8 @@ from .polling import scaled_back, spoiled_series
 if TYPE_CHECKING:
     from .prometheus import PrometheusText
 
+MOST_LOOKS = 100
+
 SPOILED = Identity("self-test", "self-test")
 
 Said = list[tuple[str, Series]]
@@ -26,8 +28,8 @@ def spoiled_scrapes(
     window = Window(0.0, gate.samples.lasting, {source.service: Presence(SPOILED)})
     raw = scaled_back(value, source.scale)
     if gate.statistic in QUANTILES:
-        said = [(0.0, histogram_at(source, raw, 0.0))]
-        said.append((gate.samples.lasting, histogram_at(source, raw, 100.0 * gate.samples.minimum)))
+        whole = 100.0 * gate.samples.minimum
+        said = [(t, histogram_at(source, raw, whole * grown)) for t, grown in growth(gate)]
     elif gate.statistic in COUNTED and source.of is not None:
         said = shares_at(source, gate, raw)
     else:
@@ -87,7 +89,13 @@ def shares_at(source: PrometheusText, gate: Gate, share: float) -> list[tuple[fl
             (str(source.of and source.of.metric), Series(other, rest * grown)),
         ]
 
-    return [(0.0, at(0.0)), (gate.samples.lasting, at(1.0))]
+    return [(t, at(grown)) for t, grown in growth(gate)]
+
+
+def growth(gate: Gate) -> list[tuple[float, float]]:
+    """When the spoiled scrapes are made, and the share of all events that each shows."""
+    steps = max(1, min(gate.samples.polls, MOST_LOOKS) - 1)
+    return [(gate.samples.lasting * i / steps, i / steps) for i in range(steps + 1)]
 
 
 def scrape_of(said: Said) -> Scrape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -24,6 +24,9 @@ from ..model import (
 )
 from ..samples import accept, summarize, unfit
 from .polling import poll_times, spoiled_series
+from .sql_postgresql import Server, read_postgresql, server_from
+
+ENGINES = ("sqlite", "postgresql")
 
 STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock: less than a millisecond."""
@@ -33,13 +36,16 @@ Parameters = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Sql:
-    """``engine`` names the reader; ``target`` is what that engine connects to (SQLite: a path)."""
+    """``target`` is what the engine connects to: the path of a SQLite file, or a server.
 
-    engine: str
-    target: str
+    ``run`` is in whose name a server is asked; whoever looks at its sessions sees it.
+    """
+
+    target: str | Server
     query: str
     parameters: Parameters
     deadline: float
+    run: str = ""
     kind: ClassVar[str] = "sql"
     statistics: ClassVar[tuple[str, ...]] = STATISTICS
     polled: ClassVar[bool] = True
@@ -48,9 +54,9 @@ class Sql:
     @classmethod
     def from_fields(cls, fields: Fields, services: Sequence[Service]) -> Sql:
         """Read what a user wrote."""
+        engine = fields.choice("engine", ENGINES, "sqlite")
         return cls(
-            engine=fields.choice("engine", tuple(ENGINES), "sqlite"),
-            target=fields.text("path"),
+            target=server_from(fields) if engine == "postgresql" else fields.text("path"),
             query=fields.text("query"),
             parameters=tuple(sorted(fields.mapping("parameters").items())),
             deadline=fields.seconds("deadline", 2.0),
@@ -60,12 +66,21 @@ class Sql:
         """Poll the query."""
         return Reader(
             (self.kind, self),
-            lambda: ENGINES[self.engine](
-                self.target, self.query, dict(self.parameters), self.deadline
-            ),
+            self.read,
             poll_times(samples),
             self.deadline,
         )
+
+    def read(self) -> object:
+        """The one value that the query gives now. Raises SourceFault when there is none."""
+        parameters = dict(self.parameters)
+        if isinstance(self.target, Server):
+            rows: Sequence[Sequence[object]] = read_postgresql(
+                self.target, self.run, self.query, parameters, self.deadline
+            )
+        else:
+            rows = read_sqlite(self.target, self.query, parameters, self.deadline)
+        return single(rows)
 
     def measure(self, gate: Gate, readings: Sequence[Reading], window: Window) -> Measurement:
         """The statistic of the numbers the query gave."""
@@ -86,13 +101,16 @@ class Sql:
 
     def describe(self) -> dict[str, Any]:
         """Kind, path and query; parameters may be data and are left out."""
-        return {"kind": self.kind, "path": self.target, "query": self.query}
+        path = self.target.name if isinstance(self.target, Server) else self.target
+        return {"kind": self.kind, "path": path, "query": self.query}
 
 
-def read_sqlite(path: str, query: str, parameters: Mapping[str, Any], deadline: float) -> object:
-    """The one value a query gives, the file opened for reading only and never made.
+def read_sqlite(
+    path: str, query: str, parameters: Mapping[str, Any], deadline: float
+) -> list[tuple[object, ...]]:
+    """The first two rows a query gives, the file opened for reading only and never made.
 
-    Raises SourceFault for no row, more than one, more than one column, and past the deadline.
+    Raises SourceFault when it fails, and past the deadline.
     """
     end = time.monotonic() + deadline
     address = f"file:{quote(path)}?mode=ro"
@@ -114,7 +132,7 @@ def read_sqlite(path: str, query: str, parameters: Mapping[str, Any], deadline: 
         raise SourceFault(words) from error
     finally:
         connection.close()
-    return single(rows)
+    return rows
 
 
 def only_this_file(action: int, *_: object) -> int:
@@ -129,9 +147,3 @@ def single(rows: Sequence[Sequence[object]]) -> object:
     if len(rows) > 1 or len(rows[0]) != 1:
         raise SourceFault("the query must give one row of one column")
     return rows[0][0]
-
-
-ENGINES: dict[str, Callable[[str, str, Mapping[str, Any], float], object]] = {
-    "sqlite": read_sqlite,
-}
-"""Readers by engine: ``(target, query, parameters, deadline) -> value``; raise SourceFault."""
