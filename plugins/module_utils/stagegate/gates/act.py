@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from ..errors import BadInput
 from ..journal import Run
+from .looks import Call, run_looks
 from .spec import Spec, read_spec
 from .steps import Question, run_baseline, run_gate, run_observation, run_proofs
 from .windows import Observation, read_windows
@@ -34,8 +36,10 @@ def measure(
 ) -> dict[str, Any]:
     """Do one action that is a step of the ledger."""
     action = params["action"]
-    phase = params["phase"] or PHASES[action]
+    phase = params["phase"] or PHASES.get(action, "observe")
     inputs = {key: params[key] for key in ("gates", "synthetic", "windows", "window_scale")}
+    if action == "look":
+        return run_looks(Call(run, spec, time.time()))
     if action == "baseline":
         return run_baseline(run, spec, inputs, phase)
     version = str((params["release"] or {}).get("version") or "")
