@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import GateRed, GateUnknown, StagegateError
-from ..history import last_change
+from ..history import last_change, unfinished
 from ..journal import Journal, Run, open_journal
 from ..ledger import read_ledger
 from .baseline import Baseline, from_state
@@ -36,6 +36,9 @@ from .watch import (
 from .windows import HOLD, Observation
 
 SHOWN = ("verdict", "actual", "target", "limit", "baseline", "unit", "kind", "statistic", "reason")
+
+HELD = 10.0
+"""Seconds after which a host that a run holds is asked again."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,18 @@ def run_looks(call: Call) -> dict[str, Any]:
     ``next`` is in seconds, None when nothing is left; ``verdict`` is the worst of the windows that
     were judged now, and ``goes_back`` whether it asks for a rollback.
     """
+    nothing: dict[str, Any] = {
+        "run": "",
+        "next": None,
+        "judged": [],
+        "verdict": "",
+        "goes_back": False,
+    }
+    if is_held(call.run):
+        return {**nothing, "next": HELD}
     watch = read_watch(call.run)
     if watch is None:
-        return {"run": "", "next": None, "judged": [], "verdict": "", "goes_back": False}
+        return nothing
     for window in watch.waiting:
         if is_due(watch, window, call.now):
             run_look(call, watch, window)
@@ -80,6 +92,11 @@ def run_looks(call: Call) -> dict[str, Any]:
         "verdict": verdicts[-1] if verdicts else "",
         "goes_back": any(one["goes_back"] for one in judged),
     }
+
+
+def is_held(run: Run) -> bool:
+    """True while a run is at work: what it does to the services says nothing of their release."""
+    return unfinished(read_ledger(run.state / "ledger.jsonl").entries) is not None
 
 
 def read_watch(run: Run) -> Watch | None:
@@ -99,7 +116,7 @@ def run_look(call: Call, watch: Watch, window: Observation) -> None:
     mine = replace(call.run, id=watch.run, epoch=watch.epoch, exclusive=False)
     with open_journal(mine) as journal:
         still = standing_watch(journal.entries)
-        if still is not None and still.run == watch.run:
+        if still is not None and still.run == watch.run and unfinished(journal.entries) is None:
             journal.note("observe", f"{LOOK}{window.step}", evidence=told)
 
 

@@ -206,10 +206,10 @@ def passed(window: Observation, looks: Sequence[Look], restarts: int) -> tuple[s
 
 def unseen(looks: Sequence[Look]) -> str:
     """Why a window without a look that counts proves nothing."""
-    reasons = [
-        g.get("reason") for one in looks for g in one.gates.values() if g["verdict"] == UNKNOWN
-    ]
-    return f"no look gave a measurement: {reasons[-1]}" if reasons else "nobody looked"
+    if not looks:
+        return "nobody looked"
+    reasons = [gate.get("reason") for gate in looks[-1].gates.values()]
+    return f"no look gave a measurement: {next(filter(None, reasons), 'none was asked')}"
 
 
 def reason_of(looks: Sequence[Look], gate: str) -> str:
