@@ -60,7 +60,12 @@ class Observation:
     @property
     def step(self) -> str:
         """The window's name as the ledger writes it."""
-        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+        return step_of(self.name)
+
+
+def step_of(name: str) -> str:
+    """A window's name as the ledger writes it."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def read_windows(windows: Sequence[object], known: Sequence[str]) -> tuple[Observation, ...]:
