@@ -137,6 +137,20 @@ def goes_back(hosts: list[str], hostvars: Any) -> bool:
     return asking and all(mine.get("migration_class") != "one_way" for mine in plans)
 
 
+def asked(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """What each host said of itself, of its services and of its gates; no standing when silent."""
+    return {
+        host: {
+            "standing": (hostvars[host].get("__status_ledger") or {}).get("standing") or {},
+            "services": hostvars[host].get("__status_services") or {},
+            "gates": (hostvars[host].get("__status_gates") or {})
+            .get("evidence", {})
+            .get("gates", []),
+        }
+        for host in hosts
+    }
+
+
 def watch_pace(hosts: list[str], hostvars: Any) -> float:
     """Seconds between two looks at the windows that outlive this command; 0 without any."""
     found = [hostvars[host].get("__observe_windows") or {} for host in hosts]
@@ -175,6 +189,7 @@ class FilterModule:
             "silent": silent,
             "goes_back": goes_back,
             "watch_pace": watch_pace,
+            "asked": asked,
             "admitted_elsewhere": admitted_elsewhere,
             "not_back": not_back,
             "unheld": unheld,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..journal import Run
-from .looks import Call, run_looks
+from .looks import Call, run_asking, run_looks
 from .spec import Spec, read_spec
 from .steps import Question, run_baseline, run_gate, run_observation, run_proofs
 from .windows import Observation, read_windows
@@ -26,6 +26,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     windows = read_windows(params["windows"], [gate.name for gate in spec.gates])
     if params["action"] == "selftest":
         return {"evidence": run_proofs(run, spec)}
+    if params["action"] == "ask":
+        return {"evidence": run_asking(run, spec, str((params["release"] or {})["version"]))}
     if check_mode:
         return {"evidence": {"would_measure": [gate.name for gate in spec.gates]}}
     return {"evidence": measure(params, run, spec, windows)}

@@ -120,6 +120,14 @@ def run_look(call: Call, watch: Watch, window: Observation) -> None:
             journal.note("observe", f"{LOOK}{window.step}", evidence=told)
 
 
+def run_asking(run: Run, spec: Spec, version: str) -> dict[str, Any]:
+    """What every gate says now of the live release; nothing is written, whatever it is."""
+    baseline = recorded_baseline(run)
+    measured = run_measurements(spec, Setting(version, baseline.marks))
+    results = [result.as_dict(most_samples=0) for result in evaluate(measured, baseline).results]
+    return {"gates": [{key: one[key] for key in ("name", *SHOWN)} for one in results]}
+
+
 def recorded_baseline(run: Run) -> Baseline:
     """The baseline of the run that made the live release."""
     change = last_change(read_ledger(run.state / "ledger.jsonl").entries)
