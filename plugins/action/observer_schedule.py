@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,14 @@ options:
   run: {description: The run whose windows they are., type: str, required: true}
   place: {description: The observer's own directory., type: path, required: true}
   pace: {description: Seconds until a pass that failed is tried again., type: float, required: true}
+  lasting: {description: Seconds until the last window is over., type: float, required: true}
 """
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLAYBOOK = "playbooks/watch.yml"
+GRACE = 86400.0
+"""Seconds after the last window in which hosts that did not answer are still asked."""
+
 ONCE = ("release_version", "resume", "accept_data_loss", "rollback_on_request")
 """Variables that were meant for this one command."""
 
@@ -61,6 +66,7 @@ class ActionModule(ActionBase):
             command=command(Path(str(told["place"])).resolve() / GIVEN),
             environment=environment(),
             pace=float(told["pace"]),
+            until=time.time() + float(told["lasting"]) + GRACE,
         )
         manager = (
             under_systemd if under_systemd.is_running() and os.geteuid() == 0 else under_supervisord

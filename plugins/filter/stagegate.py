@@ -153,9 +153,18 @@ def asked(hosts: list[str], hostvars: Any) -> dict[str, Any]:
 
 def watch_pace(hosts: list[str], hostvars: Any) -> float:
     """Seconds between two looks at the windows that outlive this command; 0 without any."""
+    return min((one for one in of_windows(hosts, hostvars, "pace") if one), default=0.0)
+
+
+def watch_lasting(hosts: list[str], hostvars: Any) -> float:
+    """Seconds until the last window that outlives this command is over; 0 without any."""
+    return max(of_windows(hosts, hostvars, "lasting"), default=0.0)
+
+
+def of_windows(hosts: list[str], hostvars: Any, key: str) -> list[float]:
+    """What the hosts said of their windows when these began."""
     found = [hostvars[host].get("__observe_windows") or {} for host in hosts]
-    paces = [float(result.get("evidence", {}).get("pace", 0.0)) for result in found]
-    return min((pace for pace in paces if pace), default=0.0)
+    return [float(result.get("evidence", {}).get(key, 0.0)) for result in found]
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -189,6 +198,7 @@ class FilterModule:
             "silent": silent,
             "goes_back": goes_back,
             "watch_pace": watch_pace,
+            "watch_lasting": watch_lasting,
             "asked": asked,
             "admitted_elsewhere": admitted_elsewhere,
             "not_back": not_back,

@@ -153,7 +153,7 @@ def test_a_deployment_writes_its_later_windows_down_before_it_ends(
     run = Run("r2", 0, "demo", "h1", state)
     epoch = open_run(run, {"kind": "deploy", "to": "1.1"}, {"operator": "night shift"}, False)
     told = live.call("window", id="r2", epoch=epoch, exclusive=True)
-    assert (told["windows"], told["watched"], told["pace"]) == ({}, ["later"], 60.0)
+    assert (told["watched"], told["pace"], told["lasting"]) == (["later"], 60.0, 600.0)
     begin = live.entries()[-1]
     assert (begin.run, begin.step, begin.state["version"]) == ("r2", "begin", "1.1")
     assert begin.state["windows"][0]["gates"] == ["errors"]

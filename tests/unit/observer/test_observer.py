@@ -36,11 +36,13 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Orders]]:
     """Orders whose playbook is a program that counts its passes, and is over with the last one."""
     place = tmp_path / "observer"
 
-    def made(last: int, trouble: str = "", pause: float = 0.05) -> Orders:
+    def made(last: int, trouble: str = "", pause: float = 0.05, until: float = 4e9) -> Orders:
         program = tmp_path / "playbook.py"
         program.write_text(PLAYBOOK.format(last=last, trouble=trouble, pause=pause))
         command = (sys.executable, str(program), str(place))
-        orders = Orders("demo", "r1", tmp_path, place, command, {"PATH": os.environ["PATH"]}, 0.1)
+        orders = Orders(
+            "demo", "r1", tmp_path, place, command, {"PATH": os.environ["PATH"]}, 0.1, until
+        )
         write_orders(orders, {"password": "canary"})
         return orders
 
@@ -105,6 +107,14 @@ def test_a_pass_that_tells_nothing_is_tried_again_after_a_pace(
     orders = make(2, f"if len(passes.read_text()) == 1: {trouble}")
     assert run_pass(orders) == orders.pace
     assert run_pass(orders) is None
+
+
+def test_a_pass_that_asks_nobody_is_tried_later_and_later_and_not_for_ever(
+    make: Callable[..., Orders],
+) -> None:
+    orders = make(9, "sys.exit(4)")
+    assert [run_pass(orders) for _ in range(3)] == pytest.approx([0.1, 0.2, 0.4])
+    assert run_pass(make(9, "sys.exit(4)", until=time.time() - 1)) is None
 
 
 def test_a_playbook_that_is_not_there_is_a_pass_that_tells_nothing(

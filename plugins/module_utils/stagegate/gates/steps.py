@@ -136,8 +136,8 @@ def run_observation(
     """Judge the new release window by window; the first one that does not pass ends it.
 
     Windows that a deployment does not wait for are named as ``watched``: they are written down
-    before the first second, and go on when this has ended. ``pace`` is the shortest of theirs, in
-    seconds, 0 without any.
+    before the first second, and go on when this has ended. ``pace`` is the shortest of theirs and
+    ``lasting`` when the last one ends, both in seconds and 0 without any.
     """
     start = time.monotonic()
     seen: dict[str, Any] = {}
@@ -154,6 +154,7 @@ def run_observation(
         "windows": seen,
         "watched": [one.name for one in later],
         "pace": min((one.pace(scale) for one in later), default=0.0),
+        "lasting": max((one.ends * scale for one in later), default=0.0),
     }
 
 

@@ -22,7 +22,8 @@ class Orders:
     """One observer's task. ``place`` is its own directory, readable by its owner only.
 
     ``command`` is the argument list of the playbook; ``pace`` is in seconds: how long it waits when
-    a pass could not tell when the next one is due.
+    a pass could not tell when the next one is due. ``until`` is in seconds since 1970: after it
+    there is nothing to see, whether or not the hosts could be asked.
     """
 
     system: str
@@ -32,6 +33,7 @@ class Orders:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     pace: float
+    until: float
 
     @property
     def result(self) -> Path:
@@ -71,6 +73,7 @@ def read_orders(path: Path) -> Orders:
             command=tuple(map(str, told["command"])),
             environment={str(k): str(v) for k, v in told["environment"].items()},
             pace=float(told["pace"]),
+            until=float(told["until"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path} holds no orders for an observer: {error}") from error

@@ -13,12 +13,16 @@ from .orders import Orders
 LONGEST_PASS = 3600.0
 """Seconds after which a playbook that neither ends nor fails is killed."""
 
+LONGEST_WAIT = 300.0
+"""Seconds that it waits at the most between two passes that could not ask anybody."""
+
 
 def run_pass(orders: Orders) -> float | None:
-    """Run the playbook once; return the seconds until the next pass, None when all is judged.
+    """Run the playbook once; return the seconds until the next pass, None when nothing is left.
 
     A pass that leaves no result (no host answered, the controller was overloaded) is tried again
-    after a pace. What could not be seen meanwhile stays a gap: nothing is made up for it.
+    after a pace, later and later. What could not be seen meanwhile stays a gap: nothing is made up
+    for it.
     """
     orders.result.unlink(missing_ok=True)
     with orders.log.open("ab") as log:
@@ -42,12 +46,18 @@ def run_pass(orders: Orders) -> float | None:
 
 
 def read_next(orders: Orders) -> float | None:
-    """What a pass left, or a pace when it left nothing that can be read."""
+    """What a pass left, or when to try again; None when all is judged, or its time is over."""
+    failures = orders.place / "failures"
     try:
         left = read_json(orders.result)["next"]
-        return None if left is None else max(0.0, float(left))
+        wait = None if left is None else max(0.0, float(left))
+        failures.unlink(missing_ok=True)
     except (OSError, ValueError, KeyError, TypeError):
-        return orders.pace
+        count = failures.stat().st_size if failures.exists() else 0
+        with failures.open("a") as handle:
+            handle.write(".")
+        wait = min(orders.pace * 2**count, max(orders.pace, LONGEST_WAIT))
+    return None if time.time() > orders.until else wait
 
 
 def run_passes(orders: Orders, wait: Callable[[float], object] = time.sleep) -> int:
