@@ -17,10 +17,13 @@ options:
       - C(selftest) proves that every gate can fail and that its source answers; writes nothing.
       - C(baseline) records what the running release is like, and where its logs end.
       - C(gate) judges the new release against its limits and this run's baseline.
-      - C(window) does the same for each of O(windows).
+      - C(window) does the same for each of O(windows) that ends within five minutes, and writes the
+        others down.
+      - C(ask) measures the live release now, writes nothing and fails for nothing.
+      - C(look) goes on with those - it measures what is due, and judges what is over.
     type: str
     required: true
-    choices: [selftest, baseline, gate, window]
+    choices: [selftest, baseline, gate, window, look, ask]
   run: {description: The run context., type: dict, required: true}
   gates:
     description: The gates of the system, as in roles/gate/README.md.
@@ -76,7 +79,7 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": ["selftest", "baseline", "gate", "window"],
+            "choices": ["selftest", "baseline", "gate", "window", "look", "ask"],
         },
         "run": RUN_OPTIONS,
         "gates": {"type": "list", "elements": "dict", "required": True},

@@ -8,11 +8,12 @@ module: run_ledger
 short_description: Begin, observe, judge and end a run on one host
 description:
   - Keeps the lock, the epoch and the ledger of one system on one host.
-  - Every action but C(observe) writes to the ledger before it returns.
+  - Every action but C(observe) and C(status) writes to the ledger before it returns.
 options:
   action:
     description:
       - C(observe) tells which run is open, which release is live and which way leads back.
+      - C(status) tells more of that, with the last backups and the windows that are watched.
       - C(open) takes the system for a run, or takes over a killed one with O(resume).
       - C(reopen) takes the system to put its last change back.
       - C(smoke) records the outcome of a smoke suite, and fails unless all of it passed.
@@ -20,7 +21,7 @@ options:
       - C(close) writes the terminal entry and frees the system.
     type: str
     required: true
-    choices: [observe, open, reopen, smoke, warn, close]
+    choices: [observe, status, open, reopen, smoke, warn, close]
   run: {description: The run context., type: dict, required: true}
   plan: {description: What the run will do; compared when it is resumed., type: dict}
   owner: {description: Who runs it, and which controllers are known dead., type: dict}
@@ -54,14 +55,16 @@ EXAMPLES = r"""
 RETURN = r"""
 run: {description: The run context with its epoch., type: dict, returned: open and reopen}
 observed: {description: What the ledger says., type: dict, returned: observe}
+standing: {description: How the system stands., type: dict, returned: status}
 way_back: {description: The way back., type: dict, returned: reopen}
 entries: {description: The run's ledger entries., type: list, returned: close}
 """
 
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stagegate import conduct, reopening
+from ansible.module_utils.stagegate import conduct, reopening, status
 from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
 from ansible.module_utils.stagegate.journal import Run
 
@@ -74,7 +77,7 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": ["observe", "open", "reopen", "smoke", "warn", "close"],
+            "choices": ["observe", "status", "open", "reopen", "smoke", "warn", "close"],
         },
         "run": RUN_OPTIONS,
         "plan": {"type": "dict"},
@@ -96,6 +99,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     run, action = Run.from_params(params["run"]), params["action"]
     if action == CHANGES_NOTHING:
         return {"observed": conduct.observe_host(run, params["expect_free"])}
+    if action == "status":
+        return {"standing": status.read_standing(run, time.time())}
     if check_mode:
         return {"run": params["run"], "entries": []}
     if action == "open":

@@ -118,6 +118,55 @@ def door_keeper(hosts: list[str], hostvars: Any) -> str:
     return next((name for name in doored if not is_lost(hostvars[name])), "")
 
 
+def looks(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """What each host that was looked at said of its windows."""
+    found = {host: hostvars[host].get("__observe_look") or {} for host in hosts}
+    return {host: result["evidence"] for host, result in found.items() if "evidence" in result}
+
+
+def silent(hosts: list[str], hostvars: Any) -> list[str]:
+    """The hosts that were to be looked at and did not answer."""
+    found = {host: hostvars[host].get("__observe_look") or {} for host in hosts}
+    return [h for h, result in found.items() if result.get("unreachable") or result.get("failed")]
+
+
+def goes_back(hosts: list[str], hostvars: Any) -> bool:
+    """True when a window asks for a rollback that needs nobody's consent."""
+    asking = any(look["goes_back"] for look in looks(hosts, hostvars).values())
+    plans = [(hostvars[h]["stagegate_observed"]["last"] or {}).get("plan") or {} for h in hosts]
+    return asking and all(mine.get("migration_class") != "one_way" for mine in plans)
+
+
+def asked(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """What each host said of itself, of its services and of its gates; no standing when silent."""
+    return {
+        host: {
+            "standing": (hostvars[host].get("__status_ledger") or {}).get("standing") or {},
+            "services": hostvars[host].get("__status_services") or {},
+            "gates": (hostvars[host].get("__status_gates") or {})
+            .get("evidence", {})
+            .get("gates", []),
+        }
+        for host in hosts
+    }
+
+
+def watch_pace(hosts: list[str], hostvars: Any) -> float:
+    """Seconds between two looks at the windows that outlive this command; 0 without any."""
+    return min((one for one in of_windows(hosts, hostvars, "pace") if one), default=0.0)
+
+
+def watch_lasting(hosts: list[str], hostvars: Any) -> float:
+    """Seconds until the last window that outlives this command is over; 0 without any."""
+    return max(of_windows(hosts, hostvars, "lasting"), default=0.0)
+
+
+def of_windows(hosts: list[str], hostvars: Any, key: str) -> list[float]:
+    """What the hosts said of their windows when these began."""
+    found = [hostvars[host].get("__observe_windows") or {} for host in hosts]
+    return [float(result.get("evidence", {}).get(key, 0.0)) for result in found]
+
+
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a core function into a filter whose errors name what was wrong."""
 
@@ -145,6 +194,12 @@ class FilterModule:
             "nothing_back": nothing_back,
             "generation": plain(places.generation),
             "scratch_copy": plain(places.scratch_copy),
+            "looks": looks,
+            "silent": silent,
+            "goes_back": goes_back,
+            "watch_pace": watch_pace,
+            "watch_lasting": watch_lasting,
+            "asked": asked,
             "admitted_elsewhere": admitted_elsewhere,
             "not_back": not_back,
             "unheld": unheld,

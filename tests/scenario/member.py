@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,13 @@ class Member:
             assert not running.is_over(), f"{self.name}: no {step}: {running.wait()}"
             assert time.monotonic() < end, f"{self.name}: no {step} in {REACHED_WITHIN:g} s"
             time.sleep(0.02)
+
+    def wait_until(self, condition: Callable[[tuple[Entry, ...]], bool]) -> None:
+        """Return once the host's ledger is so; nobody here has to be at work on it."""
+        end = time.monotonic() + REACHED_WITHIN
+        while not condition(self.ledger()):
+            assert time.monotonic() < end, f"{self.name}: not in {REACHED_WITHIN:g} s"
+            time.sleep(0.1)
 
 
 def _is_intent(entry: Entry, step: str) -> bool:

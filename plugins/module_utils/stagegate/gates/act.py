@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
 from ..errors import BadInput
 from ..journal import Run
+from .looks import Call, run_asking, run_looks
 from .sources.sql import Sql
 from .spec import Spec, read_spec
 from .steps import Question, run_baseline, run_gate, run_observation, run_proofs
@@ -26,6 +28,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     windows = read_windows(params["windows"], [gate.name for gate in spec.gates])
     if params["action"] == "selftest":
         return {"evidence": run_proofs(run, spec)}
+    if params["action"] == "ask":
+        return {"evidence": run_asking(run, spec, str((params["release"] or {})["version"]))}
     if check_mode:
         return {"evidence": {"would_measure": [gate.name for gate in spec.gates]}}
     return {"evidence": measure(params, run, spec, windows)}
@@ -47,8 +51,10 @@ def measure(
 ) -> dict[str, Any]:
     """Do one action that is a step of the ledger."""
     action = params["action"]
-    phase = params["phase"] or PHASES[action]
+    phase = params["phase"] or PHASES.get(action, "observe")
     inputs = {key: params[key] for key in ("gates", "synthetic", "windows", "window_scale")}
+    if action == "look":
+        return run_looks(Call(run, spec, time.time()))
     if action == "baseline":
         return run_baseline(run, spec, {**inputs, "notes": params["notes"]}, phase)
     version = str((params["release"] or {}).get("version") or "")

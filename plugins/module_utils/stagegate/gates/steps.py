@@ -16,6 +16,7 @@ from .baseline import ABSENT, MEASURED, MEASURING, Baseline, from_state
 from .evaluate import Evaluation, Setting, evaluate, run_measurements, told
 from .export import baseline_text, run_export
 from .figures import read_figures
+from .looks import run_begin
 from .model import Gate, Mark, SourceFault
 from .rules import RED
 from .selftest import run_selftest
@@ -133,16 +134,29 @@ def run_gate(run: Run, question: Question, phase: str) -> dict[str, Any]:
 def run_observation(
     run: Run, question: Question, windows: Sequence[Observation], scale: float
 ) -> dict[str, Any]:
-    """Judge the new release window by window; the first one that does not pass ends it."""
+    """Judge the new release window by window; the first one that does not pass ends it.
+
+    Windows that a deployment does not wait for are named as ``watched``: they are written down
+    before the first second, and go on when this has ended. ``pace`` is the shortest of theirs and
+    ``lasting`` when the last one ends, both in seconds and 0 without any.
+    """
     start = time.monotonic()
     seen: dict[str, Any] = {}
-    for window in sorted(windows, key=lambda one: one.begins):
+    later = [one for one in windows if one.outlives and run.exclusive]
+    if later:
+        run_begin(run, windows, scale, question.version)
+    for window in sorted((w for w in windows if not w.outlives), key=lambda one: one.begins):
         time.sleep(max(0.0, start + window.begins * scale - time.monotonic()))
         longer = replace(question, spec=stretched(question.spec, window, scale))
         about = {"window": window.name, "scale": scale, "of_seconds": window.ends - window.begins}
         with open_journal(run) as journal:
             seen[window.step] = judge_step(journal, longer, ("observe", window.step), about)
-    return {"windows": seen}
+    return {
+        "windows": seen,
+        "watched": [one.name for one in later],
+        "pace": min((one.pace(scale) for one in later), default=0.0),
+        "lasting": max((one.ends * scale for one in later), default=0.0),
+    }
 
 
 def judge_step(

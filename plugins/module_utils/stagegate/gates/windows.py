@@ -1,4 +1,8 @@
-"""Observation windows: the same gates, asked for longer, after the last wave."""
+"""Observation windows: the same gates, asked for longer, after the last wave.
+
+The first minutes are watched by the deployment itself. Windows that end later are watched look by
+look (``watch``), by whoever asks, so that they outlive the command that began them.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,54 @@ from .spec import Spec
 SHORTEST = 0.25
 """Seconds between two polls that compressing a window does not go below."""
 
+IN_THE_RUN = 300.0
+"""Seconds after the rollout up to which a window is watched by the deployment itself."""
+
+SHORTEST_PACE = 10.0
+"""Seconds between two looks that compressing a window does not go below: each is a playbook."""
+
+COVERAGE = 0.9
+"""The part of a window that its looks must cover by default, or it proves nothing."""
+
+HOLD, RED = "hold", "red"
+
 
 @dataclass(frozen=True)
 class Observation:
-    """One window: from and to in seconds after the rollout, and the gates it asks."""
+    """One window: from and to in seconds after the rollout, and the gates it asks.
+
+    ``red_after`` looks in a row must be red before it is; ``coverage`` is the part of it that looks
+    must cover; ``on_unknown`` is ``red`` where a window that proves nothing must go back, ``hold``
+    where that is left to a person.
+    """
 
     name: str
     begins: float
     ends: float
     every: float
     gates: tuple[str, ...]
+    red_after: int = 1
+    coverage: float = COVERAGE
+    on_unknown: str = HOLD
+
+    @property
+    def outlives(self) -> bool:
+        """True for a window that the deployment does not wait for."""
+        return self.ends > IN_THE_RUN
+
+    def pace(self, scale: float) -> float:
+        """Seconds between two looks, in a window whose time is compressed by ``scale``."""
+        return self.every if scale == 1 else max(self.every * scale, SHORTEST_PACE)
 
     @property
     def step(self) -> str:
         """The window's name as the ledger writes it."""
-        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+        return step_of(self.name)
+
+
+def step_of(name: str) -> str:
+    """A window's name as the ledger writes it."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def read_windows(windows: Sequence[object], known: Sequence[str]) -> tuple[Observation, ...]:
@@ -61,7 +98,12 @@ def read_window(raw: object, index: int, known: Sequence[str], problems: list[st
         ends=fields.seconds("to", 300.0),
         every=fields.seconds("every", 30.0),
         gates=tuple(names),
+        red_after=fields.whole("red_after", 1, least=1),
+        coverage=fields.number("coverage", COVERAGE),
+        on_unknown=fields.choice("on_unknown", (HOLD, RED), HOLD),
     )
+    if not 0 < window.coverage <= 1:
+        fields.problem("coverage", f"must be above 0 and at most 1, not {window.coverage:g}")
     if not names:
         fields.problem("gates", "must be a list of gates' names")
     if not window.begins < window.ends:

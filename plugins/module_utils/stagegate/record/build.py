@@ -14,6 +14,7 @@ from .message import four_parts
 from .smoke import smoke_result
 from .text import bounded
 from .verdict import Ending, exit_code, find_cause, former, run_endings, run_verdict, wanted
+from .windows import observations, validation
 
 VERSION = 1
 
@@ -53,15 +54,22 @@ def build_record(
         "started": iso(min(moments, default=None)),
         "ended": iso(max(moments, default=None)),
         "message": four_parts(verdict, endings, accounts, cause, {**facts, "kind": kind}),
-        "hosts": {a.host: host_record(a, e, smoke[a.host]) for a, e in zip(accounts, endings)},
         "notes": baseline_notes(accounts),
+        "hosts": {
+            a.host: host_record(a, e, smoke[a.host], facts.get("gates"))
+            for a, e in zip(accounts, endings)
+        },
         "gates_declared": declared(facts.get("gates")),
         "checklist": bind(checklist, Proved(accounts, smoke)),
     }
 
 
-def host_record(account: Account, ended: Ending, smoke: Mapping[str, Any]) -> dict[str, Any]:
+def host_record(
+    account: Account, ended: Ending, smoke: Mapping[str, Any], gates: object
+) -> dict[str, Any]:
     """One host's part of the record."""
+    windows = observations(account)
+    promised = [g for g in gates if isinstance(g, dict)] if isinstance(gates, list) else []
     return {
         "verdict": ended.verdict,
         "release": ended.release,
@@ -71,6 +79,8 @@ def host_record(account: Account, ended: Ending, smoke: Mapping[str, Any]) -> di
         "gates": gate_results(account),
         "backups": backups(account),
         "rollback": going_back(account),
+        "windows": windows,
+        "validation": validation(promised, windows),
         "entries": list(account.entries),
     }
 

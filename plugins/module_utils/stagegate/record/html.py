@@ -5,7 +5,7 @@ from __future__ import annotations
 from .account import moment
 from .chart import timeline
 from .html_proof import checklist, follow_ups, ledger_tail, smoke
-from .html_state import backups, gates, hosts, known_before, rollback
+from .html_state import backups, gates, hosts, known_before, rollback, validation, windows
 from .html_table import card
 from .icons import verdict_icon
 from .markup import Markup, el, joined, lines
@@ -60,6 +60,8 @@ def cards(record: Record) -> list[Markup | None]:
         phases(record),
         gates(record),
         known_before(record),
+        windows(record),
+        validation(record),
         smoke(record),
         backups(record),
         checklist(record),

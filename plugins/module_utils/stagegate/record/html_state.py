@@ -87,6 +87,42 @@ def gate_row(host: str, gate: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def windows(record: Record) -> Markup | None:
+    """The windows that outlive the deployment, with what was not seen in them."""
+    rows = [
+        (
+            joined(w["name"], el("small", f"{host} · {w['from']} to {w['to']}")),
+            joined(pill(w["verdict"]), el("small", w["reason"]) if w["reason"] else None),
+            f"{w['looks']}",
+            DASH if w["covered"] is None else f"{w['covered']:.0%}",
+            joined(*(el("div", gap) for gap in w["gaps"])) if w["gaps"] else DASH,
+        )
+        for host, told in record["hosts"].items()
+        for w in told["windows"]
+    ]
+    heads = ("Window", "Verdict", "Looks", "Seen", "Not seen")
+    return card("Windows", table(heads, rows)) if rows else None
+
+
+def validation(record: Record) -> Markup | None:
+    """Metric, target, actual and status; pending until it is measured."""
+    rows = []
+    for host, told in record["hosts"].items():
+        for row in told["validation"]:
+            unit = str(row["unit"] or "")
+            aim = row["target"] if row["target"] is not None else row["limit"]
+            rows.append(
+                (
+                    joined(row["metric"], el("small", f"{host} · {row['window']}")),
+                    measure(aim, unit),
+                    measure(row["actual"], unit),
+                    pill(row["status"]),
+                )
+            )
+    heads = ("Metric", "Target", "Actual", "Status")
+    return card("Validation", table(heads, rows)) if rows else None
+
+
 def backups(record: Record) -> Markup | None:
     """What was copied before anything changed, with digest and rows."""
     rows = [

@@ -43,6 +43,8 @@ def to_markdown(record: Record) -> str:
         timeline(record),
         gates(record),
         known_before(record),
+        windows(record),
+        validation(record),
         smoke(record),
         backups(record),
         rollback(record),
@@ -162,6 +164,39 @@ def known_before(record: Record) -> str:
         for title, said in notes(record)
     ]
     return "\n\n".join(["## Known before", *parts]) if parts else ""
+
+
+def windows(record: Record) -> str:
+    """The windows that outlive the deployment, and what was not seen in them."""
+    rows = [
+        (
+            md(w["name"], 80),
+            md(host, 80),
+            f"{w['from']} to {w['to']}",
+            w["verdict"],
+            str(w["looks"]),
+            DASH if w["covered"] is None else f"{w['covered']:.0%}",
+            md("; ".join([w["reason"], *(f"not seen: {gap}" for gap in w["gaps"])]).strip("; ")),
+        )
+        for host, told in record["hosts"].items()
+        for w in told["windows"]
+    ]
+    heads = ("Window", "Host", "Time", "Verdict", "Looks", "Seen", "Why")
+    return "## Windows\n\n" + table(heads, rows) if rows else ""
+
+
+def validation(record: Record) -> str:
+    """What was to be shown after the deployment: pending until it is measured."""
+    rows = []
+    for host, told in record["hosts"].items():
+        for row in told["validation"]:
+            unit = str(row["unit"] or "")
+            aim = row["target"] if row["target"] is not None else row["limit"]
+            figures = (measure(aim, unit), measure(row["actual"], unit))
+            cells = (row["metric"], host, *figures, row["status"], row["window"])
+            rows.append(tuple(md(cell, 120) for cell in cells))
+    heads = ("Metric", "Host", "Target", "Actual", "Status", "Window")
+    return "## Validation\n\n" + table(heads, rows) if rows else ""
 
 
 def smoke(record: Record) -> str:

@@ -65,7 +65,8 @@ def what_happened(
     system = visible(meta.get("system") or "the system", 80)
     if verdict == "deployed":
         way = f"from {named(former(meta))} to {named(wanted(meta))}"
-        return f"{system} went {way} on {counted(endings)}"
+        missed = f"; then {placed(cause)}" if cause is not None else ""
+        return f"{system} went {way} on {counted(endings)}{missed}"
     if verdict == "no_op" and meta.get("kind") == "rollback":
         return f"nothing of {system} was red or unfinished on {counted(endings)}"
     if verdict == "no_op":
@@ -177,6 +178,8 @@ def what_next(
         return ["make it live with:", again]
     if verdict == "passed":
         return ["nothing to do"]
+    if verdict == "deployed" and cause is not None:
+        return ["look at the window in the report, and decide; to go back:", back]
     if verdict in ("deployed", "no_op"):
         return ["nothing to do; checklist lines that are still pending stand in the report"]
     said = visible(cause.parts.get("next") or "", 500) if cause else ""

@@ -2,7 +2,7 @@
 
 ::
 
-    deployed    the new release serves, the run is closed             exit 0
+    deployed    the new release serves, the run is closed             exit 0; 21, 22 by a window
     staged      the new release lies ready, the former one serves     exit 0
     no_op       there was nothing to do                               exit 0
     passed      single phases, which open no run, went well           exit 0
@@ -152,9 +152,11 @@ def exit_code(verdict: str, kind: str, cause: Cause | None) -> int:
     code = cause.code if cause else 0
     if verdict == "refused":
         return code if code in REFUSALS else 10
+    if verdict == "deployed":
+        return code if code in (21, 22) else 0
     if verdict == "restored":
         return 0 if kind == "rollback" else code if code in (21, 22) else 20
-    return {"deployed": 0, "staged": 0, "no_op": 0, "passed": 0, "unfinished": 40}.get(verdict, 30)
+    return {"staged": 0, "no_op": 0, "passed": 0, "unfinished": 40}.get(verdict, 30)
 
 
 def failed_steps(accounts: Iterable[Account]) -> list[tuple[float, str, Step]]:

@@ -1,0 +1,99 @@
+"""The observer as a timer of systemd: one pass at each moment, also after a reboot."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..command import run_command
+from ..errors import StepFailed
+from ..files import write_atomic
+from .orders import BY_HAND, ORDERS, Orders
+
+UNITS = Path("/etc/systemd/system")
+RUNNING = Path("/run/systemd/system")
+"""There while systemd is the machine's init (sd_booted(3))."""
+
+SERVICE = """\
+[Unit]
+Description=Next look at {system} after its deployment
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={python} -m stagegate.observer --orders {orders} --once
+WorkingDirectory={project}
+Restart=on-failure
+RestartSec={pace}s
+UMask=0077
+"""
+
+TIMER = """\
+[Unit]
+Description=When the next look at {system} is due
+
+[Timer]
+OnCalendar={moment}
+AccuracySec=1s
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def is_running() -> bool:
+    """True on a machine that systemd started."""
+    return RUNNING.is_dir()
+
+
+def name_of(orders: Orders) -> str:
+    """One observer a system: a later deployment takes its place."""
+    return f"stagegate-watch-{orders.system}"
+
+
+def begin(orders: Orders) -> None:
+    """Install the units and have the first pass made at once."""
+    words = {
+        "system": orders.system,
+        "python": sys.executable,
+        "orders": orders.place / ORDERS,
+        "project": orders.project,
+        "pace": math.ceil(orders.pace),
+    }
+    name = name_of(orders)
+    write_atomic(UNITS / f"{name}.service", SERVICE.format(**words).encode(), 0o644)
+    schedule(orders, 1.0)
+    told(["systemctl", "enable", f"{name}.timer"])
+
+
+def schedule(orders: Orders, seconds: float | None) -> None:
+    """Set the moment of the next pass; with None there is none, and the timer ends.
+
+    ``Persistent`` makes up for a moment at which the machine was off, as soon as it is on again.
+    """
+    name = name_of(orders)
+    if seconds is None:
+        told(["systemctl", "disable", "--now", f"{name}.timer"])
+        return
+    moment = datetime.fromtimestamp(math.ceil(time.time() + seconds), timezone.utc)
+    text = TIMER.format(system=orders.system, moment=f"{moment:%Y-%m-%d %H:%M:%S} UTC")
+    write_atomic(UNITS / f"{name}.timer", text.encode(), 0o644)
+    told(["systemctl", "daemon-reload"])
+    told(["systemctl", "restart", f"{name}.timer"])
+
+
+def told(argv: list[str]) -> None:
+    """Give systemd an order. Raises StepFailed when it does not follow."""
+    outcome = run_command(argv, deadline=60)
+    if not outcome.well:
+        raise StepFailed(
+            f"the observer could not be scheduled: {' '.join(argv)}: {outcome.reason()}",
+            now="the release is live, and nobody watches it",
+            untouched="every host",
+            next=BY_HAND,
+        )
