@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GateRed, GateUnknown
+
+if TYPE_CHECKING:
+    from .rules import Rules
 
 REFUSE, ACCEPT = "refuse", "accept"
 
@@ -87,6 +90,7 @@ class Report:
     digest: str
     prefix_digest: str
     parser: str
+    rules: Rules
     findings: tuple[Finding, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     accepted: Mapping[str, int] = field(default_factory=dict)
@@ -109,6 +113,7 @@ class Report:
         """Plain data, for a ledger or a module's result."""
         evidence = {**vars(self), "verdict": self.verdict, "good": self.good}
         evidence["findings"] = [finding.as_evidence() for finding in self.findings]
+        del evidence["rules"]
         evidence["torn"] = self.torn.as_evidence() if self.torn else None
         return evidence
 
