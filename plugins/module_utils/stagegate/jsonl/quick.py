@@ -5,14 +5,14 @@ beyond 64 bits as fractions, and lets fractions lose digits. Each proof below ma
 lines, which the strict parser then judges one by one; none may hold for a bad one.
 
 - *One value a line.* The lines are parsed as one array, with a number between each two lines that
-  none of them contains. An integer has one spelling in JSON. If as many of it stand in the array as
-  were put there, each at an odd place, then no line reaches into the next and none holds two values.
+  none of them contains. An integer has one spelling in JSON. If as many of it stand in the array
+  as were put there, each at an odd place, no line reaches into the next and none has two values.
 - *No key twice.* A pair that was dropped takes its colon with it, and the colons in its texts. So
   the values written out again have exactly as many colons only when nothing was dropped, provided
   that no colon was written as an escape.
-- *Integers.* Writing them out again fails beyond 53 bits.
-- *Fractions.* Up to 15 digits and exponents of two digits always come back. Digits and points are
-  made zeros, so that a longer run of them, or a longer exponent, is one search.
+- *Integers.* Writing them out again fails beyond 53 bits; a longer one has 16 digits or more.
+- *Fractions.* Those of up to 15 digits and an exponent not below -99 always come back. Digits and
+  points are made zeros, so that a longer run of them is one search.
 - *Depth.* orjson writes only so many levels, and is given enough around the values to make that
   limit ours.
 - *No carriage return* outside of texts: there is none at all.
@@ -29,11 +29,14 @@ SEPARATOR = b"7205759403792793"
 DIGITS = bytes(48 if byte in b"0123456789." else byte for byte in range(256))
 DIGITS = DIGITS.replace(b"E", b"e")
 RUN = b"0" * 16
-EXPONENTS = (b"e-000", b"e000", b"e+000")
+EXPONENT = b"0e-000"
+ENDS = (b"", b",", b"}", b"]", b" ", b"\t", b"\n")
+"""What may follow a number; a UUID goes on otherwise."""
+
 MOST_LEVELS = 300
 
 Quick = Callable[[bytes], Optional[list[Any]]]
-"""The records of whole lines, without the last newline; None when they must be judged one by one."""
+"""The records of whole lines, without the last newline; None when that cannot be proved."""
 
 
 def read_quick(deepest: int) -> Quick | None:
@@ -55,7 +58,7 @@ def read_quick(deepest: int) -> Quick | None:
         breaks = lines.count(b"\n")
         joined = b"".join((b"[", lines.replace(b"\n", b"," + SEPARATOR + b","), b"]"))
         try:
-            values = orjson.loads(joined)
+            values: list[Any] = orjson.loads(joined)
             between, records = values[1::2], values[0::2]
             again = orjson.dumps(wrapped(records, around), option=option)
         except (ValueError, TypeError, RecursionError, MemoryError):
@@ -77,9 +80,17 @@ def has_escaped_colon(lines: bytes) -> bool:
 
 
 def has_long_number(lines: bytes) -> bool:
-    """True when a number may have more than 15 digits or an exponent of more than two."""
+    """True when a number may have more than 15 digits, or an exponent below -99."""
     zeros = lines.translate(DIGITS)
-    return RUN in zeros or any(exponent in zeros for exponent in EXPONENTS)
+    if RUN in zeros:
+        return True
+    place = zeros.find(EXPONENT)
+    while place >= 0:
+        after = zeros[place + len(EXPONENT) : place + len(EXPONENT) + len(RUN)].lstrip(b"0")
+        if after[:1] in ENDS:
+            return True
+        place = zeros.find(EXPONENT, place + 1)
+    return False
 
 
 def wrapped(value: Any, levels: int) -> Any:
