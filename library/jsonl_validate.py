@@ -9,8 +9,8 @@ short_description: Prove that every line of a JSONL file is a record
 description:
   - Strict JSON, one object a line, judged with true line numbers and byte offsets, in memory that
     does not grow with the file. Every verdict is in docs/reference/jsonl-verdicts.md.
-  - Fails on any bad line, and names the first. A file that is replaced, truncated or rewritten while
-    it is read has no verdict, and fails as well; appending to it is fine.
+  - Fails on any bad line, and names the first. A file that is replaced, truncated or rewritten
+    while it is read has no verdict, and fails as well; appending to it is fine.
   - The file itself is only read.
 options:
   path:

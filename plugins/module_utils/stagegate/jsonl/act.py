@@ -30,5 +30,5 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             done = run_quarantine(report, path, Path(params["quarantine"]))
             result.update(changed=done.changed)
             result["evidence"]["quarantine"] = vars(done)
-    report.refuse_bad()
+    report.refuse_bad(result)
     return result

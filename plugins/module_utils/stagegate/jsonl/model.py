@@ -121,15 +121,18 @@ class Report:
         evidence["torn"] = self.torn.as_evidence() if self.torn else None
         return evidence
 
-    def refuse_bad(self) -> None:
-        """Raise BadLines for a bad file, FileChanged for one that changed meanwhile."""
+    def refuse_bad(self, result: Mapping[str, Any] | None = None) -> None:
+        """Raise BadLines for a bad file, FileChanged for one that changed meanwhile.
+
+        ``result`` goes into the failed module's result, by default the evidence alone.
+        """
         if self.good:
             return
         counted = ", ".join(f"{number} {kind}" for kind, number in sorted(self.counts.items()))
         first = self.findings[0]
         if self.verdict == "unknown":
             raise FileChanged(
-                self,
+                result or {"evidence": self.as_evidence()},
                 f"{self.path} changed while it was read: {first.message}",
                 now="nothing is known of its content",
                 untouched=self.path,
@@ -137,7 +140,7 @@ class Report:
             )
         length = max(1, min(first.length, SHOWN))
         raise BadLines(
-            self,
+            result or {"evidence": self.as_evidence()},
             f"{self.path} has {self.records} records, and lines that are none ({counted}); "
             f"the first: {first}",
             now=f"its first {self.end} bytes are unbroken",
@@ -148,24 +151,24 @@ class Report:
 
 
 class BadLines(GateRed):
-    """A file has lines that are no records; the result of a module carries the report."""
+    """A file has lines that are no records; the result of a module carries the evidence."""
 
-    def __init__(self, report: Report, what: str, **parts: str) -> None:
-        super().__init__(what, **parts)  # type: ignore[arg-type]
-        self.report = report
+    def __init__(self, result: Mapping[str, Any], what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.result = result
 
     def as_result(self) -> dict[str, Any]:
         """The failure with its evidence."""
-        return {**super().as_result(), "evidence": self.report.as_evidence()}
+        return {**super().as_result(), **self.result}
 
 
 class FileChanged(GateUnknown):
     """A file changed while it was read, so that nothing is proved."""
 
-    def __init__(self, report: Report, what: str, **parts: str) -> None:
-        super().__init__(what, **parts)  # type: ignore[arg-type]
-        self.report = report
+    def __init__(self, result: Mapping[str, Any], what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.result = result
 
     def as_result(self) -> dict[str, Any]:
         """The failure with its evidence."""
-        return {**super().as_result(), "evidence": self.report.as_evidence()}
+        return {**super().as_result(), **self.result}
