@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import subprocess
 import sys
@@ -10,13 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from library import jsonl_validate
 from stagegate.errors import BadInput, Refused
-from stagegate.jsonl.act import act
-from stagegate.jsonl.model import ACCEPT, KINDS, BadLines, FileChanged, Report
+from stagegate.jsonl.model import Report
 from stagegate.jsonl.rules import Rules
 from stagegate.jsonl.scan import run_scan
 
@@ -175,22 +170,10 @@ def test_what_is_no_schema_is_refused(tmp_path: Path) -> None:
         scan(tmp_path / "x.jsonl", [{"a": 1}], kinds=kinds)
 
 
-def without(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A host that lacks a library."""
-    found = builtins.__import__
-
-    def lacking(wanted: str, *given: Any, **more: Any) -> Any:
-        if wanted.partition(".")[0] == name:
-            raise ImportError(name)
-        return found(wanted, *given, **more)
-
-    monkeypatch.setattr(builtins, "__import__", lacking)
-
-
 def test_a_host_without_the_library_of_schemas_is_told_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "jsonschema")
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
     with pytest.raises(Refused, match="no library to judge by it") as caught:
         scan(tmp_path / "x.jsonl", [V3], kinds=KINDS_OF_FACTS)
     assert "python3-jsonschema" in caught.value.next
@@ -216,66 +199,3 @@ def test_a_host_without_orjson_has_the_other_parser(tmp_path: Path) -> None:
     )
     assert done.stdout == "json\n"
     assert "Refused: the rules ask for the parser orjson" in done.stderr
-
-
-def params(path: Path, **more: Any) -> dict[str, Any]:
-    given = {"path": str(path), **more}
-    result = ArgumentSpecValidator(jsonl_validate.argument_spec()).validate(given)
-    assert result.error_messages == []
-    return dict(result.validated_parameters)
-
-
-def test_the_module_is_documented_as_it_is() -> None:
-    options = yaml.safe_load(jsonl_validate.DOCUMENTATION)["options"]
-    spec = jsonl_validate.argument_spec()
-    assert set(options) == set(spec)
-    for name, option in spec.items():
-        for key in ("type", "required", "default", "choices", "elements"):
-            assert options[name].get(key) == option.get(key), (name, key)
-    told = options["policy"]["description"][0]
-    assert {kind for kind in KINDS if f"C({kind})" in told} == {k for k, v in KINDS.items() if v[0]}
-    (example,) = yaml.safe_load(jsonl_validate.EXAMPLES)
-    example["jsonl_validate"].pop("quarantine")
-    params(Path(example["jsonl_validate"].pop("path")), **example["jsonl_validate"])
-
-
-def test_a_good_file_changes_nothing(tmp_path: Path) -> None:
-    path, side = tmp_path / "x.jsonl", tmp_path / "side.jsonl"
-    path.write_bytes(b'{"a":1}\n')
-    result = act(params(path, quarantine=str(side)), False)
-    assert result["changed"] is False
-    assert result["evidence"]["verdict"] == "green"
-    assert json.loads(json.dumps(result)) == result
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("check", [True, False])
-def test_a_bad_file_fails_with_its_evidence(check: bool, tmp_path: Path) -> None:
-    path, side = tmp_path / "x.jsonl", tmp_path / "side.jsonl"
-    path.write_bytes(b'{"a":1}\nno\n')
-    with pytest.raises(BadLines) as caught:
-        act(params(path, quarantine=str(side)), check)
-    result = caught.value.as_result()
-    assert result["changed"] is True
-    assert result["evidence"]["findings"][0]["line"] == 2
-    assert side.exists() is not check
-    assert json.loads(json.dumps(result)) == result
-
-
-def test_accepted_torn_tails_are_kept_and_pass(tmp_path: Path) -> None:
-    path, side = tmp_path / "x.jsonl", tmp_path / "side.jsonl"
-    path.write_bytes(b'{"a":1}\n{"a":')
-    given = params(path, quarantine=str(side), policy={"torn_tail": ACCEPT})
-    result = act(given, False)
-    assert result["evidence"]["verdict"] == "green"
-    assert result["evidence"]["quarantine"]["bytes"] == 5
-    assert act(given, False)["changed"] is False
-
-
-def test_a_home_sign_is_no_path(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="must be an absolute path"):
-        act(params(Path("~/facts.jsonl")), False)
-
-
-def test_a_file_that_changed_has_a_code_of_its_own() -> None:
-    assert (BadLines({}, "x").code, FileChanged({}, "x").code) == (21, 22)
