@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from stagegate.jsonl.joined import Quick
 from stagegate.jsonl.line import parse_line
 from stagegate.jsonl.model import KINDS, Report
+from stagegate.jsonl.plain import read_plain
 from stagegate.jsonl.quick import read_quick
 from stagegate.jsonl.records import iterate_records
 from stagegate.jsonl.rules import Rules
@@ -95,36 +97,40 @@ def test_what_is_no_strict_json_is_told_by_its_kind(text: bytes, kind: str) -> N
     assert {fault.kind for fault in parse_line(text, ANY_VALUE).faults} == {kind}
 
 
+@pytest.fixture(params=[read_plain, read_quick])
+def quick(request: pytest.FixtureRequest) -> Quick:
+    """A judge of many lines at once."""
+    judge: Quick = request.param(100)
+    return judge
+
+
 @pytest.mark.parametrize("text", BAD, ids=lambda value: ascii(value)[:40])
 @pytest.mark.parametrize("frame", FRAMES)
-def test_the_quick_parser_proves_nothing_that_the_strict_one_refuses(
-    text: bytes, frame: bytes
+def test_no_parser_proves_of_many_lines_what_is_refused_of_one(
+    text: bytes, frame: bytes, quick: Quick
 ) -> None:
     line = frame.replace(b"%b", text)
-    quick = read_quick(100)
-    assert quick is not None
     good, rules = b'{"b":"x"}', Rules()
     bad = bool(parse_line(line, rules).faults)
     for lines in ([line], [good, line], [line, good], [good] * 20 + [line] + [good] * 20):
         assert (quick(b"\n".join(lines)) is None) or not bad
 
 
-def test_the_quick_parser_proves_what_is_usual() -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id":"8e-1234","t":"a: b","n":[1,0.5,-3],"u":"http://x/:1"}',
+        b'{"id": "5e8e-123a", "t": "na\\u00efve \\u003c", "d": "2025-11-01T12:30:00.123456"}',
+        b'{"a": "4a12345678901234567b", "b": ["1234567890123456789", "7e-4000-"], "c": 1.5}',
+    ],
+)
+def test_what_is_usual_is_proved_at_once(line: bytes, quick: Quick) -> None:
     """Else it would be right, and useless."""
-    quick = read_quick(100)
-    assert quick is not None
-    compact = b'{"id":"8e-1234","t":"a: b","n":[1,0.5,-3],"u":"http://x/:1"}'
-    spaced = b'{"id": "5e8e-123a", "t": "na\\u00efve \\u003c", "d": "2025-11-01T12:30:00.123456"}'
-    hashes = b'{"a": "4a12345678901234567b", "b": ["1234567890123456789", "7e-4000-"], "c": 1.5}'
-    for line in (compact, spaced, hashes):
-        records = quick(b"\n".join([line] * 500))
-        assert records == [json.loads(line)] * 500
+    assert quick(b"\n".join([line] * 500)) == [json.loads(line)] * 500
 
 
-def test_no_line_reaches_into_the_next_to_the_quick_parser() -> None:
+def test_no_line_reaches_into_the_next(quick: Quick) -> None:
     """Joined by commas these would be as many records as lines."""
-    quick = read_quick(100)
-    assert quick is not None
     assert quick(b'{"a":[1\n2]}\n{},{}') is None
     assert quick(b'{"a":[{}\n{}]}\n{},{}') is None
     assert quick(b'{"a":[1\n2]}\n{},7205759403792793,{}') is None

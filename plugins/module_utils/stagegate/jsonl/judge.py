@@ -1,4 +1,4 @@
-"""Whole lines in, what they are out: by the quick parser where it can prove many at once."""
+"""Whole lines in, what they are out: many at once where that can be proved, else one by one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import Refused
 from .kinds import Kinds
 from .line import Fault, Parsed, parse_line
 from .model import Finding
+from .plain import read_plain
 from .quick import read_quick
 from .rules import QUICK, STRICT, Rules
 
@@ -51,19 +52,16 @@ class Judge:
         self.rules = rules
         self.keep = keep
         self.kinds = Kinds(rules)
-        self.quick = None if rules.parser == STRICT else read_quick(rules.deepest)
-        if rules.parser == QUICK and self.quick is None:
+        quick = None if rules.parser == STRICT else read_quick(rules.deepest)
+        self.parser = STRICT if quick is None else QUICK
+        self.quick = quick or read_plain(rules.deepest)
+        if rules.parser == QUICK and quick is None:
             raise Refused(
                 "the rules ask for the parser orjson, and this host has none that keeps its limits",
                 now="nothing was read",
                 untouched="every file",
                 next="say `parser: auto`, which gives the same verdicts, or install orjson",
             )
-
-    @property
-    def parser(self) -> str:
-        """The parser in use."""
-        return STRICT if self.quick is None else QUICK
 
     def judge(self, data: bytes, first: bool) -> Judged:
         """Judge whole lines, each with its newline; ``first`` when they begin the file."""
@@ -105,9 +103,7 @@ class Judge:
 
     def try_quick(self, lines: bytes) -> list[Any] | None:
         """The records of lines that are all proved good; None when that cannot be proved."""
-        if self.quick is None or self.has_long_line(lines):
-            return None
-        return self.quick(lines[:-1])
+        return None if self.has_long_line(lines) else self.quick(lines[:-1])
 
     def has_long_line(self, lines: bytes) -> bool:
         """True when one of the lines is longer than allowed."""

@@ -2,11 +2,9 @@
 
 orjson is strict about JSON and UTF-8, but says nothing of keys that stand twice, reads integers
 beyond 64 bits as fractions, and lets fractions lose digits. Each proof below may fail for good
-lines, which the strict parser then judges one by one; none may hold for a bad one.
+lines, which the strict parser then judges one by one; none may hold for a bad one. That each
+line is one value is proved as `joined` says; the separator is a number of 16 digits here.
 
-- *One value a line.* The lines are parsed as one array, with a number between each two lines that
-  none of them contains. An integer has one spelling in JSON. If as many of it stand in the array
-  as were put there, each at an odd place, no line reaches into the next and none has two values.
 - *No key twice.* A pair that was dropped takes its colon with it, and the colons in its texts. So
   the values written out again have exactly as many colons only when nothing was dropped, provided
   that no colon was written as an escape.
@@ -18,19 +16,17 @@ lines, which the strict parser then judges one by one; none may hold for a bad o
   limit ours.
 - *No carriage return* outside of texts: there is none at all.
 
-Lines that orjson writes again to the byte need no other proof than that of the separators.
+Lines that orjson writes again to the byte need no other proof than that of the separators. Searches
+go backwards where what is searched for begins with a rarer byte than it ends with: that is faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Optional
+from typing import Any
 
-SEPARATOR = b"7205759403792793"
-"""An integer of 16 digits, so that lines without a long run of digits cannot contain it."""
+from .joined import SEPARATOR, Quick, are_records, join
 
-BETWEEN = b"," + SEPARATOR + b","
 SAMPLE = 64
 """Bytes of which some differ when the lines are written in another way."""
 
@@ -47,9 +43,6 @@ LOOK = 64
 
 MOST_LEVELS = 300
 
-Quick = Callable[[bytes], Optional[list[Any]]]
-"""The records of whole lines, without the last newline; None when that cannot be proved."""
-
 
 @lru_cache(maxsize=8)
 def read_quick(deepest: int) -> Quick | None:
@@ -65,15 +58,14 @@ def read_quick(deepest: int) -> Quick | None:
 
     def records_of(lines: bytes) -> list[Any] | None:
         """Parse, and prove."""
-        joined = b"".join((b"[", lines.replace(b"\n", BETWEEN), b"]"))
+        joined = join(lines)
         try:
             values: list[Any] = orjson.loads(joined)
             records = values[::2]
             again = orjson.dumps(wrapped(records, around), option=option)
         except (ValueError, TypeError, RecursionError, MemoryError):
             return None
-        breaks = (len(joined) - len(lines) - 2) // (len(BETWEEN) - 1)
-        if set(map(type, records)) != {dict} or not is_separated(values[1::2], breaks):
+        if not are_records(values, lines, joined):
             return None
         if is_compact(lines, again, around + 1) and SEPARATOR not in lines:
             return records
@@ -82,12 +74,6 @@ def read_quick(deepest: int) -> Quick | None:
         return records if again.count(b":") == lines.count(b":") else None
 
     return records_of
-
-
-def is_separated(between: list[Any], breaks: int) -> bool:
-    """True when every newline became a value of its own between two others."""
-    found = between.count(int(SEPARATOR))
-    return len(between) == found == breaks and set(map(type, between)) <= {int}
 
 
 def is_compact(lines: bytes, again: bytes, brackets: int) -> bool:
@@ -99,10 +85,7 @@ def is_compact(lines: bytes, again: bytes, brackets: int) -> bool:
 
 
 def has_escaped_colon(lines: bytes) -> bool:
-    """True when a colon may be written as an escape.
-
-    Searched backwards: a backslash is rare, the digit at the end of the escape is not.
-    """
+    """True when a colon may be written as an escape."""
     if b"\\" not in lines or lines.rfind(b"\\u003") < 0:
         return False
     return b"\\u003a" in lines or b"\\u003A" in lines
@@ -111,17 +94,17 @@ def has_escaped_colon(lines: bytes) -> bool:
 def has_long_number(lines: bytes) -> bool:
     """True when a number may have more than 15 digits, or an exponent below -99."""
     zeros = lines.translate(DIGITS)
-    place = zeros.find(RUN)
+    place = zeros.rfind(RUN)
     while place >= 0:
         if begins_number(zeros, place):
             return True
-        place = zeros.find(RUN, place + len(RUN))
-    place = zeros.find(EXPONENT)
+        place = zeros.rfind(RUN, 0, place)
+    place = zeros.rfind(EXPONENT)
     while place >= 0:
         after = zeros[place + len(EXPONENT) : place + len(EXPONENT) + LOOK].lstrip(b"0")
         if after[:1] in AFTER:
             return True
-        place = zeros.find(EXPONENT, place + 1)
+        place = zeros.rfind(EXPONENT, 0, place + 1)
     return False
 
 
