@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 import stagegate
 from stagegate.errors import BadInput
 from stagegate.jsonl.act import act
+from stagegate.jsonl.crew import WORTH_IT
 from stagegate.jsonl.model import ACCEPT, KINDS, BadLines, FileChanged
 
 ROOT = Path(__file__).parents[3]
@@ -108,9 +109,11 @@ def test_a_file_that_changed_has_a_code_of_its_own() -> None:
     assert (BadLines({}, "x").code, FileChanged({}, "x").code) == (21, 22)
 
 
-def test_ansible_runs_it(tmp_path: Path) -> None:
+def test_ansible_runs_it_with_several_processes(tmp_path: Path) -> None:
     path, side = tmp_path / "x.jsonl", tmp_path / "side.jsonl"
-    path.write_bytes(b'{"a":1}\n' * 3_000_000 + b"no\n")
+    line = b'{"a":"%b"}\n' % (b"x" * 790)
+    path.write_bytes(line * 30_000 + b"no\n")
+    assert path.stat().st_size > WORTH_IT
     given = json.dumps({"path": str(path), "quarantine": str(side)})
     ansible = str(Path(sys.executable).with_name("ansible"))
     done = subprocess.run(
@@ -120,5 +123,5 @@ def test_ansible_runs_it(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 2, done.stderr
-    assert "line 3000001 (byte 24000000)" in done.stdout
+    assert "line 30001 (byte 23970000)" in done.stdout
     assert side.exists()
