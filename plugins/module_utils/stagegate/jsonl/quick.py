@@ -1,0 +1,144 @@
+"""Many lines at once by `orjson`, with proofs that the strict parser would find nothing in them.
+
+orjson is strict about JSON and UTF-8, but says nothing of keys that stand twice, reads integers
+beyond 64 bits as fractions, and lets fractions lose digits. Each proof below may fail for good
+lines, which the strict parser then judges one by one; none may hold for a bad one. That each
+line is one value is proved as `joined` says; the separator is a number of 16 digits here.
+
+- *No key twice.* A pair that was dropped takes its colon with it, and the colons in its texts. So
+  the values written out again have exactly as many colons only when nothing was dropped, provided
+  that no colon was written as an escape.
+- *Integers.* Writing them out again fails beyond 53 bits; a longer one has 16 digits or more.
+- *Fractions.* Those of up to 15 digits and an exponent not below -99 always come back. Digits and
+  points are made zeros, so that a longer run of them is one search. What has another neighbour
+  than a number has is a part of a text.
+- *Depth.* orjson writes only so many levels, and is given enough around the values to make that
+  limit ours.
+- *No carriage return* outside of texts: there is none at all.
+
+Lines that orjson writes again to the byte need no other proof than that of the separators. Searches
+go backwards where what is searched for begins with a rarer byte than it ends with: that is faster.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from .joined import SEPARATOR, Quick, are_records, join
+
+SAMPLE = 64
+"""Bytes of which some differ when the lines are written in another way."""
+
+DIGITS = bytes(48 if byte in b"0123456789." else byte for byte in range(256))
+DIGITS = DIGITS.replace(b"E", b"e")
+RUN = b"0" * 16
+EXPONENT = b"0e-000"
+BEFORE = (b"", b":", b",", b"[", b" ", b"\t", b"\n")
+AFTER = (b"", b",", b"}", b"]", b" ", b"\t", b"\n")
+"""What may stand before and after a number; a hash or a UUID has letters there, or quotes."""
+
+LOOK = 64
+"""Bytes of a number that are looked at; what is longer may be one."""
+
+MOST_LEVELS = 300
+
+
+@lru_cache(maxsize=8)
+def read_quick(deepest: int) -> Quick | None:
+    """A judge of many lines; None where orjson is missing, or does not keep its limits."""
+    try:
+        import orjson
+    except ImportError:
+        return None
+    around = levels_around(orjson, deepest)
+    if around < 0:
+        return None
+    option = orjson.OPT_STRICT_INTEGER
+
+    def records_of(lines: bytes) -> list[Any] | None:
+        """Parse, and prove."""
+        joined = join(lines)
+        try:
+            values: list[Any] = orjson.loads(joined)
+            records = values[::2]
+            again = orjson.dumps(wrapped(records, around), option=option)
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            return None
+        if not are_records(values, lines, joined):
+            return None
+        if is_compact(lines, again, around + 1) and SEPARATOR not in lines:
+            return records
+        if b"\r" in lines or has_escaped_colon(lines) or has_long_number(lines):
+            return None
+        return records if again.count(b":") == lines.count(b":") else None
+
+    return records_of
+
+
+def is_compact(lines: bytes, again: bytes, brackets: int) -> bool:
+    """True when the lines are what orjson would write, to the byte; most differ in the first."""
+    begin = again[brackets : brackets + SAMPLE]
+    if not lines.startswith(begin[: len(lines.partition(b"\n")[0])]):
+        return False
+    return again[brackets:-brackets] == lines.replace(b"\n", b",")
+
+
+def has_escaped_colon(lines: bytes) -> bool:
+    """True when a colon may be written as an escape."""
+    if b"\\" not in lines or lines.rfind(b"\\u003") < 0:
+        return False
+    return b"\\u003a" in lines or b"\\u003A" in lines
+
+
+def has_long_number(lines: bytes) -> bool:
+    """True when a number may have more than 15 digits, or an exponent below -99."""
+    zeros = lines.translate(DIGITS)
+    place = zeros.rfind(RUN)
+    while place >= 0:
+        if begins_number(zeros, place):
+            return True
+        place = zeros.rfind(RUN, 0, place)
+    place = zeros.rfind(EXPONENT)
+    while place >= 0:
+        after = zeros[place + len(EXPONENT) : place + len(EXPONENT) + LOOK].lstrip(b"0")
+        if after[:1] in AFTER:
+            return True
+        place = zeros.rfind(EXPONENT, 0, place + 1)
+    return False
+
+
+def begins_number(zeros: bytes, place: int) -> bool:
+    """True when the digits at a place may belong to a number; those of a hash do not."""
+    before = zeros[max(0, place - LOOK) : place].rstrip(b"0-+e")
+    return before[-1:] in BEFORE
+
+
+def wrapped(value: Any, levels: int) -> Any:
+    """A value inside so many arrays."""
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def levels_around(orjson: Any, deepest: int) -> int:
+    """How many arrays around a list of records make orjson's own limit ours; -1 if none do."""
+    limit = next((n for n in range(MOST_LEVELS) if not writes(orjson, wrapped(0, n + 1))), -1)
+    around = limit - 1 - deepest
+    for make in (lambda inner: [inner], lambda inner: {"": inner}):
+        record: Any = 0
+        for _ in range(deepest):
+            record = make(record)
+        fits = around >= 0 and writes(orjson, wrapped([record], around))
+        if not fits or writes(orjson, wrapped([make(record)], around)):
+            return -1
+    return around
+
+
+def writes(orjson: Any, value: Any) -> bool:
+    """True when orjson can write a value."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
