@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import Refused, StagegateError, StepFailed
-from stagegate.sqlite import drill, snapshot, space
+from stagegate.sqlite import drill, snapshot
+from stagegate.store import space
 from tests.unit.sqlite.helpers import (
     HOLDER,
     WRITER,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..ledger import Entry
+from ..store.retention import plan_removal, remove
 from .proof import backup_evidence, backup_state, take
-from .retention import plan_removal, remove
 from .task import Task
 
 __all__ = ["Task", "backup_evidence", "backup_state", "prune", "take"]

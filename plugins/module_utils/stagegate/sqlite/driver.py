@@ -8,15 +8,16 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..journal import Journal, open_journal
 from ..ledger import read_ledger
+from ..store.generations import read_link
+from ..store.retention import plan_removal, remove
+from ..store.steps import Result, ended
 from .evidence import count_delta, forensic
 from .forward import seal, stage
-from .generations import locate, read_link
+from .generations import locate
 from .manifest import verify_backup
 from .probe import probe
 from .proof import back_up, backup_evidence, compare, recorded_digest
 from .restore import restore
-from .retention import plan_removal, remove
-from .steps import Result, ended
 from .switch import activate
 from .task import Task
 

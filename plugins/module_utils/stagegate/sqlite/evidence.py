@@ -8,13 +8,13 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..files import make_private_dir, write_json
 from ..journal import Journal
-from .copying import digest_file
+from ..store.copying import digest_file
+from ..store.generations import content_of, read_link
+from ..store.steps import Result, ended, needed_state
+from ..store.task import PIN
 from .delta import export_delta
-from .generations import database_of, read_link
-from .manifest import PIN
 from .openers import refuse_openers
 from .rest import clean_reading, copy_bytes, fold, read_facts
-from .steps import Result, ended, needed_state
 from .task import Task
 
 
@@ -24,7 +24,7 @@ def forensic(journal: Journal, task: Task) -> Result:
         present = read_link(task.store)
         if present is None:
             return ended(step, {"absent": True}, {"absent": True})
-        source = database_of(task.store, present)
+        source = content_of(task.store, present)
         refuse_openers(source, Fenced)
         facts = read_facts(source)
         if step.earlier is not None and still_kept(step.earlier.state, facts):

@@ -11,13 +11,14 @@ from typing import Any
 
 from ..errors import Refused, StepFailed
 from ..ledger import read_ledger
+from ..store.generations import UNTOUCHED, content_of
+from ..store.space import Need, refuse_network, refuse_shortage, refuse_unwritable
 from .backup import live_bytes
 from .connect import LIVE, has_wal_reset_bug, opened
-from .generations import UNTOUCHED, database_of, locate
+from .generations import locate
 from .integrity import Violations, broken_references, some_of, structure_problems
 from .model import Store
 from .schema import Schema, read_schema
-from .space import Need, refuse_network, refuse_shortage, refuse_unwritable
 from .task import Task
 
 COPIES_BESIDE_STATE, COPIES_BESIDE_DATA = 3, 1
@@ -42,7 +43,7 @@ def probe(task: Task, act: bool) -> dict[str, Any]:
         store.owner_ids()
     for directory in (store.root, store.generations, *state_places(task)):
         refuse_unwritable(directory, act)
-    source = None if target is None else database_of(store, target)
+    source = None if target is None else content_of(store, target)
     refuse_shortage(needs(task, source), store.reserve)
     facts = {
         "state": "absent" if source is None else "generation",

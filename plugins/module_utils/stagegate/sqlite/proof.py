@@ -8,20 +8,19 @@ from typing import Any
 
 from ..journal import Journal
 from ..ledger import read_ledger
+from ..store.generations import content_of
+from ..store.steps import Result, ended, needed_state
+from ..store.task import FILE
 from .backup import Places, take_backup
 from .connect import has_wal_reset_bug
 from .drill import restore_copy
-from .generations import (
-    database_of,
-    locate,
-)
+from .generations import locate
 from .judge import judge_copy
-from .manifest import FILE, Manifest, verify_backup
+from .manifest import Manifest, verify_backup
 from .rest import (
     fold,
     is_clean,
 )
-from .steps import Result, ended, needed_state
 from .task import Task
 
 LEVEL = 3
@@ -48,7 +47,7 @@ def take(task: Task, taken: str) -> Manifest | None:
     if target is None:
         return None
     places = Places(task.run.id, task.backup, task.scratch)
-    source = database_of(task.store, target)
+    source = content_of(task.store, target)
     return take_backup(task.store, source, places, taken, task.deadline)
 
 

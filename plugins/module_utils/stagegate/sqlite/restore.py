@@ -11,20 +11,21 @@ from typing import Any
 
 from ..errors import Fenced, StepFailed
 from ..journal import Journal
-from .connect import AT_REST, LIVE, opened
-from .evidence import pin
-from .generations import (
-    database_of,
+from ..store.facts import difference, refuse_touched
+from ..store.generations import (
+    content_of,
     put_aside,
     read_link,
     remove_alias,
     remove_link,
     switch_to,
 )
+from ..store.steps import Result, ended, entries_of, last_state, needed_state
+from .connect import AT_REST, LIVE, opened
+from .evidence import pin
 from .openers import refuse_openers
-from .rest import difference, is_clean, read_facts, refuse_touched
+from .rest import is_clean, read_facts
 from .schema import read_schema
-from .steps import Result, ended, entries_of, last_state, needed_state
 from .switch import refuse_unguarded
 from .task import Task
 
@@ -63,7 +64,7 @@ def put_back(journal: Journal, task: Task) -> dict[str, Any]:
     refuse_unguarded(task, Fenced)
     refuse_strange_link(task, live, old)
     if old is not None:
-        refuse_touched(database_of(task.store, old), staged["old"], Fenced)
+        refuse_touched(content_of(task.store, old), staged["old"], read_facts, Fenced)
     lost = 0
     if live == task.target:
         refuse_openers(task.generation, Fenced)

@@ -6,10 +6,11 @@ from typing import Any
 
 from ..errors import StagegateError, StepFailed
 from ..journal import Journal
-from .generations import database_of, read_link, set_alias, switch_to
+from ..store.facts import difference, refuse_touched
+from ..store.generations import content_of, read_link, set_alias, switch_to
+from ..store.steps import Result, ended, needed_state
 from .openers import refuse_openers
-from .rest import difference, read_facts, refuse_touched
-from .steps import Result, ended, needed_state
+from .rest import read_facts
 from .task import Task
 
 
@@ -67,5 +68,5 @@ def refuse_unready(
         )
     refuse_openers(task.generation)
     if live is not None:
-        refuse_openers(database_of(task.store, live))
-        refuse_touched(database_of(task.store, live), staged["old"])
+        refuse_openers(content_of(task.store, live))
+        refuse_touched(content_of(task.store, live), staged["old"], read_facts)
