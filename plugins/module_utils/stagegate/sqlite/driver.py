@@ -9,6 +9,7 @@ from ..errors import Fenced, StepFailed
 from ..journal import Journal, open_journal
 from ..ledger import read_ledger
 from ..store.generations import read_link
+from ..store.guard import recorded_digest
 from ..store.retention import plan_removal, remove
 from ..store.steps import Result, ended
 from .evidence import count_delta, forensic
@@ -16,7 +17,7 @@ from .forward import seal, stage
 from .generations import locate
 from .manifest import verify_backup
 from .probe import probe
-from .proof import back_up, backup_evidence, compare, recorded_digest
+from .proof import back_up, backup_evidence, compare
 from .restore import restore
 from .switch import activate
 from .task import Task

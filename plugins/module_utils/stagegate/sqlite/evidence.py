@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fenced, StepFailed
-from ..files import make_private_dir, write_json
 from ..journal import Journal
 from ..store.copying import digest_file
 from ..store.generations import content_of, read_link
+from ..store.guard import pin
 from ..store.steps import Result, ended, needed_state
-from ..store.task import PIN
 from .delta import export_delta
 from .openers import refuse_openers
 from .rest import clean_reading, copy_bytes, fold, read_facts
@@ -66,12 +65,6 @@ def keep_whole(source: Path, copy: Path) -> str:
         copy_bytes(source, copy)
         return error.what
     return ""
-
-
-def pin(task: Task) -> None:
-    """Keep what belongs to this run from ever being removed by retention."""
-    make_private_dir(task.evidence)
-    write_json(task.evidence / PIN, {"run": task.run.id, "generation": task.target})
 
 
 def count_delta(journal: Journal, task: Task) -> Result:

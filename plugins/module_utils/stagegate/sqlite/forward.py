@@ -11,13 +11,13 @@ from ..journal import Journal
 from ..store.copying import copy_file, digest_file, fsync_file
 from ..store.facts import difference, refuse_touched
 from ..store.generations import content_of, make_generation, put_aside, read_link, settle
+from ..store.guard import recorded_digest
 from ..store.steps import Result, ended, last_state, needed_state
 from .connect import AT_REST, OWN, opened
 from .generations import give_to_owner, locate
 from .judge import judge_copy
 from .manifest import verify_backup
 from .openers import refuse_openers
-from .proof import recorded_digest
 from .rest import (
     copy_at_rest,
     fold,

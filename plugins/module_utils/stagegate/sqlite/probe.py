@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Refused, StepFailed
-from ..ledger import read_ledger
 from ..store.generations import UNTOUCHED, content_of
+from ..store.guard import refuse_moved, state_places
 from ..store.space import Need, refuse_network, refuse_shortage, refuse_unwritable
 from .backup import live_bytes
 from .connect import LIVE, has_wal_reset_bug, opened
@@ -55,11 +55,6 @@ def probe(task: Task, act: bool) -> dict[str, Any]:
     return facts if source is None else {**facts, **ask(task, source)}
 
 
-def state_places(task: Task) -> list[Path]:
-    """The directories of the run's own records that it will write to."""
-    return [task.run.state / part for part in ("backups", "evidence", "scratch")]
-
-
 def needs(task: Task, source: Path | None) -> list[Need]:
     """The room that a whole run needs, where it needs it."""
     size = 0 if source is None else live_bytes(source)
@@ -67,26 +62,6 @@ def needs(task: Task, source: Path | None) -> list[Need]:
         Need(task.run.state / "backups", size * COPIES_BESIDE_STATE),
         Need(task.store.root, size * COPIES_BESIDE_DATA),
     ]
-
-
-def refuse_moved(task: Task, target: str | None) -> None:
-    """Raise Refused when nothing is here, but the ledger knows this store in another place."""
-    if target is not None:
-        return
-    entries = read_ledger(task.run.state / "ledger.jsonl").entries
-    known = [
-        str(entry.state["link"])
-        for entry in entries
-        if entry.step == f"activate:{task.store.name}" and "link" in entry.state
-    ]
-    if known and known[-1] != str(task.store.link) and Path(known[-1]).is_symlink():
-        raise Refused(
-            f"stores.{task.store.name}.path: nothing is at {task.store.path}, "
-            f"but the ledger knows this store at {known[-1]}/{task.store.file}",
-            now="nothing was changed",
-            untouched=UNTOUCHED,
-            next="correct stores[].path",
-        )
 
 
 def ask(task: Task, source: Path) -> dict[str, Any]:

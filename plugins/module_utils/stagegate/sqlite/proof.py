@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..journal import Journal
-from ..ledger import read_ledger
 from ..store.generations import content_of
 from ..store.steps import Result, ended, needed_state
 from ..store.task import FILE
@@ -93,13 +92,3 @@ def compare(journal: Journal, task: Task) -> Result:
             fold(database, "delete")
         found = judge_copy(task, before, database)
         return ended(step, {"database": str(database), "schema": found["schema"]}, found)
-
-
-def recorded_digest(task: Task) -> str:
-    """What the host's ledger says of the named backup, or of this run's; empty for nothing."""
-    directory = str(task.directory or task.backup)
-    recorded = ""
-    for entry in read_ledger(task.run.state / "ledger.jsonl").entries:
-        if entry.kind != "intent" and entry.state.get("directory") == directory:
-            recorded = str(entry.state.get("sha256", ""))
-    return recorded
