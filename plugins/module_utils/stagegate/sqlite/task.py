@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class Task(PlaceTask):
     """What one call is about, with what the release declares of the tables."""
 
     store: Store
-    declared: dict[str, Declared] = field(default_factory=dict)
+    declared: dict[str, Declared]
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Task:

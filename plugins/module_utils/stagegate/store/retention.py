@@ -7,7 +7,6 @@ go to.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from ..files import fsync_dir
 from ..history import runs
 from ..ledger import Entry
+from .copying import remove_tree
 from .generations import LEFT_PREFIX, read_link
 from .model import GENERATIONS, Place
 from .task import FILE, PIN, PlaceTask
@@ -143,9 +143,9 @@ def remove(places: Iterable[Path]) -> None:
     for place in places:
         doomed = place.with_name(f".removing-{place.name}")
         if doomed.exists():
-            shutil.rmtree(doomed)
+            remove_tree(doomed)
         place.rename(doomed)
         fsync_dir(place.parent)
-        shutil.rmtree(doomed)
+        remove_tree(doomed)
         if place.parent.name != GENERATIONS and not any(place.parent.iterdir()):
             place.parent.rmdir()

@@ -48,14 +48,14 @@ class PlaceTask:
     phase: str
     run: Run
     store: Place
-    version: str = ""
-    deadline: float = DEADLINE
-    database: Path | None = None
-    directory: Path | None = None
-    admitted: bool | None = None
-    accepted_loss: int | None = None
-    keep: int = KEEP
-    keep_daily: int = KEEP_DAILY
+    version: str
+    deadline: float
+    database: Path | None
+    directory: Path | None
+    admitted: bool | None
+    accepted_loss: int | None
+    keep: int
+    keep_daily: int
 
     @property
     def step(self) -> str:
