@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fenced, StepFailed
+from ..files import make_private_dir
 from ..journal import Journal
 from ..store.guard import recorded_digest
 from ..store.steps import Result, ended, needed_state
@@ -27,8 +28,16 @@ def back_up(journal: Journal, task: PlainTask) -> Result:
         else:
             manifest = take(task, journal.clock.wall())
         if manifest is None:
+            make_place(task)
             return ended(step, {"absent": True}, {"store": task.store.name, "absent": True})
         return ended(step, backup_state(task, manifest), backup_evidence(task.backup, manifest))
+
+
+def make_place(task: PlainTask) -> None:
+    """Data that hold nothing, where a first release rehearses its migrations."""
+    make_private_dir(task.scratch)
+    task.content.remove(task.rehearsed)
+    task.content.empty(task.rehearsed)
 
 
 def verify(task: PlainTask) -> dict[str, Any]:
