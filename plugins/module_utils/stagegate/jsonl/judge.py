@@ -105,7 +105,14 @@ class Judge:
 
     def try_quick(self, lines: bytes) -> list[Any] | None:
         """The records of lines that are all proved good; None when that cannot be proved."""
-        return None if self.quick is None else self.quick(lines[:-1])
+        if self.quick is None or self.has_long_line(lines):
+            return None
+        return self.quick(lines[:-1])
+
+    def has_long_line(self, lines: bytes) -> bool:
+        """True when one of the lines is longer than allowed."""
+        longest = self.rules.longest_line
+        return len(lines) > longest + 1 and max(map(len, lines.split(b"\n"))) > longest
 
     def judge_many(self, found: Judged, part: Part, records: list[Any]) -> None:
         """Count records, and judge each where there are kinds."""

@@ -16,6 +16,8 @@ lines, which the strict parser then judges one by one; none may hold for a bad o
 - *Depth.* orjson writes only so many levels, and is given enough around the values to make that
   limit ours.
 - *No carriage return* outside of texts: there is none at all.
+
+Lines that orjson writes again to the byte need no other proof than that of the separators.
 """
 
 from __future__ import annotations
@@ -24,7 +26,11 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 SEPARATOR = b"7205759403792793"
-"""An integer below 2 to the 53, as unlikely in data as any other."""
+"""An integer of 16 digits, so that lines without a long run of digits cannot contain it."""
+
+BETWEEN = b"," + SEPARATOR + b","
+SAMPLE = 64
+"""Bytes of which some differ when the lines are written in another way."""
 
 DIGITS = bytes(48 if byte in b"0123456789." else byte for byte in range(256))
 DIGITS = DIGITS.replace(b"E", b"e")
@@ -49,34 +55,45 @@ def read_quick(deepest: int) -> Quick | None:
     if around < 0:
         return None
     option = orjson.OPT_STRICT_INTEGER
-    separator = int(SEPARATOR)
 
     def records_of(lines: bytes) -> list[Any] | None:
         """Parse, and prove."""
-        if b"\r" in lines or SEPARATOR in lines or has_escaped_colon(lines):
-            return None
-        breaks = lines.count(b"\n")
-        joined = b"".join((b"[", lines.replace(b"\n", b"," + SEPARATOR + b","), b"]"))
+        joined = b"".join((b"[", lines.replace(b"\n", BETWEEN), b"]"))
         try:
             values: list[Any] = orjson.loads(joined)
-            between, records = values[1::2], values[0::2]
+            records = values[::2]
             again = orjson.dumps(wrapped(records, around), option=option)
         except (ValueError, TypeError, RecursionError, MemoryError):
             return None
-        if set(map(type, records)) != {dict} or not set(map(type, between)) <= {int}:
+        breaks = (len(joined) - len(lines) - 2) // (len(BETWEEN) - 1)
+        if set(map(type, records)) != {dict} or not is_separated(values[1::2], breaks):
             return None
-        if len(between) != breaks or between.count(separator) != breaks:
+        if is_compact(lines, again, around + 1) and SEPARATOR not in lines:
+            return records
+        if b"\r" in lines or has_escaped_colon(lines) or has_long_number(lines):
             return None
-        if again.count(b":") != lines.count(b":") or has_long_number(lines):
-            return None
-        return records
+        return records if again.count(b":") == lines.count(b":") else None
 
     return records_of
 
 
+def is_separated(between: list[Any], breaks: int) -> bool:
+    """True when every newline became a value of its own between two others."""
+    found = between.count(int(SEPARATOR))
+    return len(between) == found == breaks and set(map(type, between)) <= {int}
+
+
+def is_compact(lines: bytes, again: bytes, brackets: int) -> bool:
+    """True when the lines are what orjson would write, to the byte; most differ in the first."""
+    begin = again[brackets : brackets + SAMPLE]
+    if not lines.startswith(begin[: len(lines.partition(b"\n")[0])]):
+        return False
+    return again[brackets:-brackets] == lines.replace(b"\n", b",")
+
+
 def has_escaped_colon(lines: bytes) -> bool:
     """True when a colon may be written as an escape."""
-    return b"\\u003" in lines and (b"\\u003a" in lines or b"\\u003A" in lines)
+    return b"\\" in lines and (b"\\u003a" in lines or b"\\u003A" in lines)
 
 
 def has_long_number(lines: bytes) -> bool:
