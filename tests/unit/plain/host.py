@@ -13,12 +13,13 @@ from typing import Any
 
 from stagegate.files_store.task import Task as FilesTask
 from stagegate.journal import Run, open_journal
+from stagegate.jsonl_store.task import Task as JsonlTask
 from stagegate.plain.driver import run_task
 from stagegate.plain.task import PlainTask
 
 OLD = "gen-first"
 RUN = "20261122T073000Z-ab12"
-TASKS: dict[str, Any] = {"files": FilesTask}
+TASKS: dict[str, Any] = {"files": FilesTask, "jsonl": JsonlTask}
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from ..errors import StepFailed
-from ..plain.content import Content, Delta, Size, Taken
+from ..plain.content import Content, Delta, Size, Taken, not_declared
 from ..store.copying import remove_tree
 from ..store.expected import NUMBERS, Bounds, undeclared
 from ..store.facts import Facts
@@ -74,7 +74,7 @@ class FilesContent(Content):
             size += OVERHEAD + (entry.status.st_size if entry.kind == "file" else 0)
         return Size(size, names)
 
-    def ask(self, place: Path) -> dict[str, Any]:
+    def ask(self, place: Path, evidence: Path) -> dict[str, Any]:
         """What lies in the tree; refuses what a copy could not stand for, or could not own."""
         numbers = {"file": 0, "directory": 0, "link": 0}
         size, us = 0, os.geteuid()
@@ -95,7 +95,7 @@ class FilesContent(Content):
             total = copy_tree(source, target, watch, live=True, out=out)
         return taken(total, steady=before is not None and before == moving_facts(source))
 
-    def prove(self, backup: Path, copy: Path, taken: Taken) -> None:
+    def prove(self, backup: Path, copy: Path, taken: Taken) -> Taken:
         """The restored copy has, name by name, what was copied."""
         kept = read_listing(backup.with_name(LISTING), taken.sha256)
         for old, new in differences(kept, lines_of(copy)):
@@ -107,6 +107,7 @@ class FilesContent(Content):
                 untouched="the live data",
                 next="see what writes to the state directory, then back up again",
             )
+        return taken
 
     def copy(self, source: Path, target: Path, evidence: Path | None) -> dict[str, Any]:
         """Copy the tree at rest, whole."""
@@ -209,13 +210,3 @@ def new_listing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-
-
-def not_declared(store: str, version: str, wrong: list[str]) -> StepFailed:
-    """The words for a migration that did what nobody declared."""
-    return StepFailed(
-        f"the migrated copy of {store} is not what release {version} declares: {'; '.join(wrong)}",
-        now="the copy is kept for examination",
-        untouched="the live data and the live release",
-        next="correct the migration, or declare it in release.expected_changes",
-    )

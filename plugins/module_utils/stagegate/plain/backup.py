@@ -44,7 +44,7 @@ def take_backup(task: PlainTask, source: Path, taken: str) -> Manifest:
         partial.rename(final)
         fsync_dir(task.backup)
         restore_copy(task, final)
-        task.content.prove(final, task.rehearsed, found)
+        found = task.content.prove(final, task.rehearsed, found)
         manifest = written_down(task, source, taken, account, found)
         write_manifest(task.backup, manifest)
     except BaseException:

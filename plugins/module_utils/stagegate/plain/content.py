@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..errors import StepFailed
 from ..store.facts import Facts
 from ..store.openers import Identity
 
@@ -95,16 +96,19 @@ class Content(ABC):
         """What one copy needs."""
 
     @abstractmethod
-    def ask(self, place: Path) -> dict[str, Any]:
-        """Question the live data beside their writers; what the report shows of them."""
+    def ask(self, place: Path, evidence: Path) -> dict[str, Any]:
+        """Question the live data beside their writers; what the report shows of them.
+
+        ``evidence`` is where what is wrong with them could be copied to.
+        """
 
     @abstractmethod
     def take(self, source: Path, target: Path, seconds: float) -> Taken:
         """Copy live data to a name that is free, beside their writers, durable."""
 
     @abstractmethod
-    def prove(self, backup: Path, copy: Path, taken: Taken) -> None:
-        """Prove a restored backup: every byte, and that it is sound data."""
+    def prove(self, backup: Path, copy: Path, taken: Taken) -> Taken:
+        """Prove a restored backup, every byte, and that it is sound data; say more of it."""
 
     @abstractmethod
     def copy(self, source: Path, target: Path, evidence: Path | None) -> dict[str, Any]:
@@ -112,6 +116,10 @@ class Content(ABC):
 
         What cannot go into a new generation goes to ``evidence``; with None everything is copied.
         """
+
+    def mark(self, place: Path) -> dict[str, Any]:
+        """What ``copy`` would tell of data that were left where they are."""
+        return {}
 
     @abstractmethod
     def read(self, place: Path) -> Taken:
@@ -155,3 +163,13 @@ class Content(ABC):
     def carry(self, way: Carry) -> dict[str, Any]:
         """Make what a former release goes on with: its own data, and what users wrote since."""
         raise NotImplementedError
+
+
+def not_declared(store: str, version: str, wrong: list[str]) -> StepFailed:
+    """The words for a migration that did what nobody declared."""
+    return StepFailed(
+        f"the migrated copy of {store} is not what release {version} declares: {'; '.join(wrong)}",
+        now="the copy is kept for examination",
+        untouched="the live data and the live release",
+        next="correct the migration, or declare it in release.expected_changes",
+    )

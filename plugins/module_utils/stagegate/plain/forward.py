@@ -70,6 +70,8 @@ def freeze(task: PlainTask, old_target: str, source: Path | None) -> dict[str, A
     refuse_openers(task, old)
     facts = read_facts(task, old)
     state = {**make_copy(task, source or old), "old_target": old_target, "old": facts}
+    if source is not None:  # what would be carried over goes behind the former data, not these
+        state["staged"] = task.content.mark(old)
     refuse_openers(task, old)
     refuse_touched(old, facts, lambda place: read_facts(task, place))
     return state

@@ -58,7 +58,7 @@ def looked_at(task: PlainTask, act: bool) -> dict[str, Any]:
     source = content_of(store, target)
     refuse_shortage(needs(task, task.content.size(source)), store.reserve)
     applied = [one.name for one in read_account(source)]
-    return {**facts, "applied": applied, **task.content.ask(source)}
+    return {**facts, "applied": applied, **task.content.ask(source, task.evidence)}
 
 
 def needs(task: PlainTask, size: Size) -> list[Need]:
