@@ -84,7 +84,7 @@ def account(
 ) -> Pending:
     """The live data against a release that is not there yet, by its files and their digests."""
     place = Path(str(store["path"]))
-    directory = str(store["migrations"]["directory"])
+    directory = folder_of(store)
     applied = read_account(place)
     refuse_lost(place, str(store["name"]), applied, state)
     known = {
@@ -116,6 +116,11 @@ def refuse_lost(place: Path, store: str, applied: Iterable[Applied], state: Path
                 untouched=UNTOUCHED,
                 next="put back the account that the last backup of this store holds",
             )
+
+
+def folder_of(store: Mapping[str, Any]) -> str:
+    """The folder of the release that holds the migrations of a store."""
+    return str(store["migrations"].get("directory") or "migrations").strip("/")
 
 
 def read_known(release: Path, directory: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ..errors import StepFailed
 from ..journal import Journal
 from ..plain.account import Applied, read_account, write_account
 from ..rehearsal import open_to
-from .command import compare, read_known
+from .command import compare, folder_of, read_known
 from .sql import is_sealed
 
 SAID = 1000
@@ -36,7 +36,7 @@ def apply(journal: Journal, phase: str, store: dict[str, Any], params: dict[str,
             return
         if rehearsed:
             open_to(str(store.get("owner") or ""), place, journal.run.scratch)
-        directory = str(store["migrations"]["directory"])
+        directory = folder_of(store)
         known = read_known(release, directory)
         applied = read_account(place)
         pending = compare(applied, known).pending

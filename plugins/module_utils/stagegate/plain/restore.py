@@ -147,7 +147,7 @@ def accepted_delta(journal: Journal, task: PlainTask) -> dict[str, Any]:
             loss_words(task, delta),
             now=f"services are held by the start guard; all is exported to {delta['file']}",
             untouched="both generations: nothing was moved, nothing is lost yet",
-            next=f"to give up exactly these {lost} {task.content.unit}: "
+            next=f"to give up exactly {lost} {task.content.unit}: "
             f"{COMMAND} -e accept_data_loss={lost}; "
             "to keep them: correct the release and deploy forward",
         )
