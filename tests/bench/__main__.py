@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tests.bench import backup, deployment, gates, hosts, rollback
+from tests.bench import backup, deployment, gates, hosts, jsonl, rollback
 from tests.bench.machine import facts, load
 from tests.bench.model import Outcome
 from tests.bench.page import PAGE, write
@@ -19,6 +19,7 @@ SUBJECTS: dict[str, Callable[[Sequence[int]], Outcome]] = {
     "deployment": deployment.measure,
     "hosts": hosts.measure,
     "gates": gates.measure,
+    "jsonl": jsonl.measure,
 }
 SIZES = "10,100,1000"
 

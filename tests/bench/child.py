@@ -1,17 +1,23 @@
 """One act in a process of its own: ``python -m tests.bench.child ACT ARGUMENT...``.
 
-It prints its wall time, the processor time of all its threads, and the most memory it held.
+It prints its wall time, the processor time of all its threads and processes, and the most memory
+that it held: before the act, at all, and in the largest of its processes.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
+
+from stagegate.jsonl.rules import Rules
+from stagegate.jsonl.scan import run_scan
 from stagegate.sqlite.connect import AT_REST, opened
 from stagegate.sqlite.drill import drill
 from stagegate.sqlite.fingerprint import table_digests
@@ -57,7 +63,26 @@ def store_of(database: str) -> Store:
     return Store("memory", Path(database))
 
 
+def validate(path: str, parser: str) -> Act:
+    """A whole validation of a JSONL file; raises when a line is bad."""
+    return lambda: run_scan(Path(path), Rules(parser=parser)).refuse_bad()
+
+
+def parse(path: str, parser: str) -> Act:
+    """A parser called for each line of a file."""
+    loads = {"orjson": orjson.loads, "json": json.loads}[parser]
+
+    def act() -> None:
+        with Path(path).open("rb") as lines:
+            for line in lines:
+                loads(line)
+
+    return act
+
+
 ACTS: dict[str, Callable[..., Act]] = {
+    "validate": validate,
+    "parse": parse,
     "backup": backup,
     "fingerprint": fingerprint,
     "drill": drilled,
@@ -70,13 +95,20 @@ def peak_bytes() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
+def processor_time() -> float:
+    """Seconds of all threads, and of the processes that were started and have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 def main() -> int:
     """Prepare, then measure; returns the exit status."""
     act = ACTS[sys.argv[1]](*sys.argv[2:])
-    wall, cpu = time.perf_counter(), time.process_time()
+    before, wall, cpu = peak_bytes(), time.perf_counter(), processor_time()
     act()
-    spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    print(json.dumps({**spent, "peak": peak_bytes()}))
+    spent = {"wall": time.perf_counter() - wall, "cpu": processor_time() - cpu}
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(json.dumps({**spent, "peak": peak_bytes(), "before": before, "child": child}))
     return 0
 
 

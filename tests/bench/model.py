@@ -13,12 +13,15 @@ class NotMeasuredError(Exception):
 class Sample:
     """One run of something: seconds of wall time, seconds of all processors together.
 
-    ``peak`` is the most memory its process held, in bytes; 0 where it was not asked.
+    ``peak`` is the most memory its process held, in bytes; ``before``, that before it began;
+    ``child``, the most that one of its own processes held. 0 where it was not asked.
     """
 
     wall: float
     cpu: float = 0.0
     peak: int = 0
+    before: int = 0
+    child: int = 0
 
 
 @dataclass(frozen=True)

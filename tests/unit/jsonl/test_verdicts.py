@@ -24,6 +24,7 @@ WAYS: list[dict[str, Any]] = [
     {"parser": "orjson", "processes": 2},
     {"parser": "json", "processes": 3},
 ]
+FRAMES = [b"%b", b'{"a":%b}', b'{"a": [0, %b,1]}', b'{"b":1,"a":[[\t%b ]]}']
 ANY_VALUE = Rules(policy={"not_an_object": "accept"})
 
 
@@ -95,7 +96,7 @@ def test_what_is_no_strict_json_is_told_by_its_kind(text: bytes, kind: str) -> N
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda value: ascii(value)[:40])
-@pytest.mark.parametrize("frame", [b"%b", b'{"a":%b}', b'{"a":[%b]}', b'{"b":1,"a":[[%b ]]}'])
+@pytest.mark.parametrize("frame", FRAMES)
 def test_the_quick_parser_proves_nothing_that_the_strict_one_refuses(
     text: bytes, frame: bytes
 ) -> None:
@@ -114,7 +115,8 @@ def test_the_quick_parser_proves_what_is_usual() -> None:
     assert quick is not None
     compact = b'{"id":"8e-1234","t":"a: b","n":[1,0.5,-3],"u":"http://x/:1"}'
     spaced = b'{"id": "5e8e-123a", "t": "na\\u00efve \\u003c", "d": "2025-11-01T12:30:00.123456"}'
-    for line in (compact, spaced):
+    hashes = b'{"a": "4a12345678901234567b", "b": ["1234567890123456789", "7e-4000-"], "c": 1.5}'
+    for line in (compact, spaced, hashes):
         records = quick(b"\n".join([line] * 500))
         assert records == [json.loads(line)] * 500
 

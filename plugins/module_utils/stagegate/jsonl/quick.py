@@ -12,7 +12,8 @@ lines, which the strict parser then judges one by one; none may hold for a bad o
   that no colon was written as an escape.
 - *Integers.* Writing them out again fails beyond 53 bits; a longer one has 16 digits or more.
 - *Fractions.* Those of up to 15 digits and an exponent not below -99 always come back. Digits and
-  points are made zeros, so that a longer run of them is one search.
+  points are made zeros, so that a longer run of them is one search. What has another neighbour
+  than a number has is a part of a text.
 - *Depth.* orjson writes only so many levels, and is given enough around the values to make that
   limit ours.
 - *No carriage return* outside of texts: there is none at all.
@@ -37,8 +38,12 @@ DIGITS = bytes(48 if byte in b"0123456789." else byte for byte in range(256))
 DIGITS = DIGITS.replace(b"E", b"e")
 RUN = b"0" * 16
 EXPONENT = b"0e-000"
-ENDS = (b"", b",", b"}", b"]", b" ", b"\t", b"\n")
-"""What may follow a number; a UUID goes on otherwise."""
+BEFORE = (b"", b":", b",", b"[", b" ", b"\t", b"\n")
+AFTER = (b"", b",", b"}", b"]", b" ", b"\t", b"\n")
+"""What may stand before and after a number; a hash or a UUID has letters there, or quotes."""
+
+LOOK = 64
+"""Bytes of a number that are looked at; what is longer may be one."""
 
 MOST_LEVELS = 300
 
@@ -94,22 +99,36 @@ def is_compact(lines: bytes, again: bytes, brackets: int) -> bool:
 
 
 def has_escaped_colon(lines: bytes) -> bool:
-    """True when a colon may be written as an escape."""
-    return b"\\" in lines and (b"\\u003a" in lines or b"\\u003A" in lines)
+    """True when a colon may be written as an escape.
+
+    Searched backwards: a backslash is rare, the digit at the end of the escape is not.
+    """
+    if b"\\" not in lines or lines.rfind(b"\\u003") < 0:
+        return False
+    return b"\\u003a" in lines or b"\\u003A" in lines
 
 
 def has_long_number(lines: bytes) -> bool:
     """True when a number may have more than 15 digits, or an exponent below -99."""
     zeros = lines.translate(DIGITS)
-    if RUN in zeros:
-        return True
+    place = zeros.find(RUN)
+    while place >= 0:
+        if begins_number(zeros, place):
+            return True
+        place = zeros.find(RUN, place + len(RUN))
     place = zeros.find(EXPONENT)
     while place >= 0:
-        after = zeros[place + len(EXPONENT) : place + len(EXPONENT) + len(RUN)].lstrip(b"0")
-        if after[:1] in ENDS:
+        after = zeros[place + len(EXPONENT) : place + len(EXPONENT) + LOOK].lstrip(b"0")
+        if after[:1] in AFTER:
             return True
         place = zeros.find(EXPONENT, place + 1)
     return False
+
+
+def begins_number(zeros: bytes, place: int) -> bool:
+    """True when the digits at a place may belong to a number; those of a hash do not."""
+    before = zeros[max(0, place - LOOK) : place].rstrip(b"0-+e")
+    return before[-1:] in BEFORE
 
 
 def wrapped(value: Any, levels: int) -> Any:

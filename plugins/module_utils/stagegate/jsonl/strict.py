@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -20,13 +22,22 @@ HALF = re.compile(r"\\u[dD][89a-fA-F]")
 BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
 
-class Notes:
-    """What a parser met and does not call an error. Of several the first counts."""
+class Parser(threading.local):
+    """The standard library's parser, with notes of what it does not call an error.
+
+    There is one for each thread, for making one takes as long as parsing a line. Of several notes
+    the first counts.
+    """
 
     def __init__(self) -> None:
-        self.kind = ""
-        self.words = ""
-        self.twice = ""
+        self.kind = self.words = self.twice = ""
+        decoder = json.JSONDecoder(
+            object_pairs_hook=self.pairs,
+            parse_constant=self.constant,
+            parse_float=self.fraction,
+            parse_int=self.integer,
+        )
+        self.decode = decoder.raw_decode
 
     def note(self, kind: str, words: str) -> None:
         """Keep the first."""
@@ -80,19 +91,25 @@ def fraction_problem(text: str, value: float) -> str:
     return "" if again == digits else "would come back as another number"
 
 
+PARSER = Parser()
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What was noted: a kind of finding with its words, and a key that stands twice."""
+
+    kind: str
+    words: str
+    twice: str
+
+
 def parse_json(text: str, begin: int) -> tuple[Any, int, Notes]:
     """The value that begins at ``begin``, where it ends, and what was noted. Raises ValueError."""
-    notes = Notes()
-    decoder = json.JSONDecoder(
-        object_pairs_hook=notes.pairs,
-        parse_constant=notes.constant,
-        parse_float=notes.fraction,
-        parse_int=notes.integer,
-    )
-    value, end = decoder.raw_decode(text, begin)
-    if not notes.kind and HALF.search(text) and has_half(value):
-        notes.note("surrogate", "an escape of half a character, which no UTF-8 can hold")
-    return value, end, notes
+    PARSER.kind = PARSER.words = PARSER.twice = ""
+    value, end = PARSER.decode(text, begin)
+    if not PARSER.kind and HALF.search(text) and has_half(value):
+        PARSER.note("surrogate", "an escape of half a character, which no UTF-8 can hold")
+    return value, end, Notes(PARSER.kind, PARSER.words, PARSER.twice)
 
 
 def has_half(value: Any) -> bool:
