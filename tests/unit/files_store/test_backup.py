@@ -86,6 +86,11 @@ def other_manifest(backup: Path) -> None:
     (backup / "manifest.json").write_text(json.dumps({**manifest, "sha256": "0" * 64}))
 
 
+def other_store(backup: Path) -> None:
+    manifest = json.loads((backup / "manifest.json").read_text())
+    (backup / "manifest.json").write_text(json.dumps({**manifest, "store": "library"}))
+
+
 def no_manifest(backup: Path) -> None:
     (backup / "manifest.json").unlink()
 
@@ -110,6 +115,7 @@ def link_for_tree(backup: Path) -> None:
         (listing_gone, "listing.jsonl is not the listing that was kept: it is missing"),
         (listing_forged, "is not the listing that was kept: its digest is"),
         (other_manifest, "its manifest says 0000"),
+        (other_store, "it is of the store library, not of facts"),
         (no_manifest, "it was never finished"),
         (torn_manifest, "its manifest is damaged"),
         (link_for_tree, "is not a directory"),
@@ -188,6 +194,14 @@ def test_names_that_come_and_go_are_no_failure(host: Host) -> None:
             again = Host(host.place, "files", "files", run_id=f"run-{n}")
             again.do("probe")
             again.do("backup")
+
+
+def test_what_has_the_name_already_is_not_removed(host: Host, tmp_path: Path) -> None:
+    fill(tmp_path / "there")
+    before = tree(tmp_path / "there")
+    with pytest.raises(FileExistsError):
+        copy_tree(host.old, tmp_path / "there", lambda: None, live=False)
+    assert tree(tmp_path / "there") == before
 
 
 def test_a_finished_backup_is_not_written_over(host: Host) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from stagegate.errors import Refused, StagegateError, StepFailed
 from stagegate.jsonl_store import taking
+from stagegate.jsonl_store.lines import copy_prefix
 from tests.unit.jsonl_store.helpers import WRITER, append, fact, lines, make_host, records
 from tests.unit.plain.host import Host, process
 
@@ -205,6 +206,14 @@ def test_killed_while_it_judges_there_is_no_backup(host: Host) -> None:
     host.do("backup")
     host.do("verify")
     assert host.kinds("store:facts") == ["intent", "intent", "done"]
+
+
+def test_what_has_the_name_already_is_not_removed(host: Host) -> None:
+    there = host.place / "there"
+    there.write_text("another's")
+    with pytest.raises(FileExistsError):
+        copy_prefix(host.old, there, 10, lambda: None)
+    assert there.read_text() == "another's"
 
 
 def test_a_new_generation_can_be_made_from_a_backup(host: Host) -> None:

@@ -67,13 +67,15 @@ def copy_tree(
     disk.
     """
     total = Sum(out)
+    target.mkdir(mode=0o700)  # outside of what is removed on failure: the name may be another's
     try:
         unfinished: list[tuple[str, Entry]] = []
         for entry in walk(source, live=live):
             while unfinished and not entry.path.startswith(unfinished[-1][0]):
                 dress(target, unfinished.pop()[1])
             if entry.kind == "directory":
-                place(target, entry).mkdir(mode=0o700)
+                if entry.name:
+                    place(target, entry).mkdir(mode=0o700)
                 unfinished.append(("" if entry.name == "" else f"{entry.path}/", entry))
                 total.add(line_of(entry))
             else:

@@ -90,7 +90,12 @@ def copy_prefix(source: Path, target: Path, end: int, check: Callable[[], None])
     digest, left = hashlib.sha256(), end
     reading = open_plain(source)
     try:
-        with os.fdopen(os.open(target, NEW_FILE, 0o600), "wb", buffering=0) as out:
+        writing = os.open(target, NEW_FILE, 0o600)
+    except OSError:
+        os.close(reading)
+        raise
+    try:
+        with os.fdopen(writing, "wb", buffering=0) as out:
             while left:
                 chunk = os.read(reading, min(left, LARGE_CHUNK))
                 if not chunk:

@@ -89,6 +89,8 @@ def verify_backup(task: PlainTask, directory: Path, sha256: str = "") -> Manifes
     strangers = sorted({p.name for p in directory.iterdir()} - allowed)
     if strangers:
         raise broken(directory, f"it holds files that are not in its manifest: {strangers[:5]}")
+    if manifest.store != task.store.name:
+        raise broken(directory, f"it is of the store {manifest.store}, not of {task.store.name}")
     if sha256 and manifest.sha256 != sha256:
         raise broken(directory, f"its manifest says {manifest.sha256}, the ledger says {sha256}")
     verify_data(task, directory / manifest.data, manifest)
