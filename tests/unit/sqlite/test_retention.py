@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagegate.journal import open_journal
-from stagegate.sqlite import retention
+from stagegate.store import retention
 from tests.unit.sqlite.helpers import OLD, Site, make_site
 
 
@@ -177,7 +177,7 @@ def test_killed_while_it_removes_it_leaves_no_half_backup(
     def killed(*_: Any) -> None:
         raise KilledError
 
-    monkeypatch.setattr(retention.shutil, "rmtree", killed)
+    monkeypatch.setattr(retention, "remove_tree", killed)
     with pytest.raises(KilledError):
         at(site, 9).do("prune")
     assert kept_backups(site) == [run_id(2)]
