@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,8 @@ import toon
 from knowledge.tokens import count_tokens
 
 Fact = dict[str, Any]
-REQUIRED: dict[str, tuple[type, ...]] = {
+Fields = Mapping[str, tuple[type, ...]]
+REQUIRED: Fields = {
     "title": (str,),
     "summary": (str,),
     "source": (str,),
@@ -20,6 +21,8 @@ REQUIRED: dict[str, tuple[type, ...]] = {
     "relevance_score": (int, float),
 }
 """What a fact in a context must have, and as what."""
+BRIEF: Fields = {name: REQUIRED[name] for name in ("title", "source", "relevance_score")}
+"""The same for a context that has one line for each fact."""
 
 
 class KnowledgeTOONAdapter:
@@ -51,14 +54,16 @@ class KnowledgeTOONAdapter:
         return found if isinstance(found, list) else [found]
 
     @staticmethod
-    def validate(text: str) -> tuple[bool, list[str]]:
+    def validate(text: str, required: Fields = REQUIRED) -> tuple[bool, list[str]]:
         """Say whether a text is a list of facts with every required field, and what is wrong."""
         try:
             found = KnowledgeTOONAdapter.toon_to_json(text)
         except ValueError as error:
             return False, [str(error)]
         problems = [
-            problem for number, fact in enumerate(found) for problem in faults(fact, f"[{number}]")
+            problem
+            for number, fact in enumerate(found)
+            for problem in faults(fact, f"[{number}]", required)
         ]
         return not problems, problems
 
@@ -66,8 +71,8 @@ class KnowledgeTOONAdapter:
     def compare_formats(facts: Sequence[Fact]) -> dict[str, Any]:
         """Return characters and tokens of the facts as JSON and as TOON, and the saving in percent.
 
-        JSON as a prompt has it, on one line. Tokens are counted by `knowledge.tokens`. The saving is
-        below 0 where TOON is longer, as it is for little input.
+        JSON as a prompt has it, on one line. Tokens are counted by `knowledge.tokens`. The saving
+        is below 0 where TOON is longer, as it is for little input.
         """
         texts = {
             "json": json.dumps(list(facts), ensure_ascii=False),
@@ -99,14 +104,12 @@ def damage(facts: Sequence[Fact]) -> str:
     return f"comes back as {json.dumps(back, ensure_ascii=False)[:200]}"
 
 
-def faults(fact: object, where: str = "") -> list[str]:
+def faults(fact: object, where: str, required: Fields = REQUIRED) -> list[str]:
     """Return what a fact lacks of the required fields, or has as another type."""
     if not isinstance(fact, dict):
         return [f"{where} is {type(fact).__name__}, not a fact"]
-    lacking = [f"{where}{'.' if where else ''}{name}" for name in REQUIRED if name not in fact]
-    wrong = [
-        f"{where}{'.' if where else ''}{name} is {type(fact[name]).__name__}"
-        for name, kinds in REQUIRED.items()
-        if name in fact and (not isinstance(fact[name], kinds) or isinstance(fact[name], bool))
+    return [
+        f"{where}.{name} is {type(fact[name]).__name__ if name in fact else 'missing'}"
+        for name, kinds in required.items()
+        if not isinstance(fact.get(name), kinds) or isinstance(fact[name], bool)
     ]
-    return [f"{name} is missing" for name in lacking] + wrong

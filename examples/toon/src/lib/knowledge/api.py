@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from toon_adapter import KnowledgeTOONAdapter
-
 from knowledge import web
 from knowledge.contexts import Contexts
-from knowledge.extraction import Outcome
+from knowledge.extraction import Outcome, Request
 from knowledge.facts import Facts
 from knowledge.operations import Knowledge
 from knowledge.release import read_version
@@ -25,25 +24,26 @@ from knowledge.telemetry import (
     start_counters,
     start_log,
 )
+from toon_adapter import KnowledgeTOONAdapter
 
 TROUBLE = ("unparsable", "incomplete")
 """Outcomes that are somebody's fault: the model's, or that of whoever asked it."""
 
 
-def parsed_at(identity: Identity, level: str) -> None:
+def parsed_at(identity: Identity, request: Request, level: str) -> None:
     """Count and log how an answer was parsed; a fallback is told, for it is luck."""
     PARSES.labels(level, *identity.labels).inc()
     event = {"json": "parsed", "none": "parse failed"}.get(level, "parsed by fallback")
     severity = logging.WARNING if level == "none" else logging.INFO
-    LOG.log(severity, event, extra={"fields": {"parse_level": level}})
+    LOG.log(severity, event, extra={"fields": {"parse_level": level, "focus": request.focus}})
 
 
-def ended(identity: Identity, outcome: Outcome) -> None:
+def ended(identity: Identity, request: Request, outcome: Outcome) -> None:
     """Count and log what became of an extraction."""
     EXTRACTIONS.labels(outcome.outcome, *identity.labels).inc()
     severity = logging.WARNING if outcome.outcome in TROUBLE else logging.INFO
-    fields = {"outcome": outcome.outcome, "stored": len(outcome.facts)}
-    LOG.log(severity, "extraction", extra={"fields": fields})
+    told = {"outcome": outcome.outcome, "stored": len(outcome.facts), "focus": request.focus}
+    LOG.log(severity, "extraction", extra={"fields": told})
 
 
 def run(root: Path) -> None:
@@ -58,8 +58,8 @@ def run(root: Path) -> None:
         root,
         facts,
         contexts,
-        lambda level: parsed_at(identity, level),
-        lambda outcome: ended(identity, outcome),
+        partial(parsed_at, identity),
+        partial(ended, identity),
     )
     knowledge.quality.look()  # what is judged now is not waited for at the first measurement
     observe_knowledge(facts, knowledge.quality, identity)

@@ -1,8 +1,8 @@
 """From a review or a commit to facts, with a word about whatever became of it.
 
 Nothing ends in silence: an extraction is `stored`, or it says why not: `too_short`, `unparsable`,
-`declined` (the model would not keep it), `below_score`, or `incomplete` (a fact lacks what a context
-needs of it).
+`declined` (the model would not keep it), `below_score`, or `incomplete` (a fact lacks what a
+context needs of it).
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from toon_adapter import faults
-
 from knowledge.facts import Facts
 from knowledge.parsing import Parsed, parse_answer
 from knowledge.responder import respond
 from knowledge.shapes import Fact, new_fact
+from toon_adapter import faults
 
 SHORTEST = 100
 """Characters below which a content says too little to be worth a model's time."""
@@ -60,23 +59,21 @@ class Outcome:
         return {**names, "facts": ids, "detail": self.detail, "content_cut": self.cut}
 
 
-Judged = Callable[[str], None]
+ParsedAt = Callable[[Request, str], None]
+"""Is told the level at which an answer was parsed, or `none`."""
 
 
-def read_answer(request: Request, parsed_at: Judged) -> tuple[Parsed | None, bool]:
-    """Ask the model and parse what it says; `parsed_at` is told the level, or `none`.
-
-    Also returns whether the content was cut before it was shown.
-    """
+def read_answer(request: Request, parsed_at: ParsedAt) -> tuple[Parsed | None, bool]:
+    """Ask the model and parse what it says; also return whether the content was cut for it."""
     shown = request.content.encode("utf-8", "replace")
     content = shown[:LONGEST].decode("utf-8", "ignore")
     answer = respond(content) if request.answer is None else request.answer
     parsed = parse_answer(answer)
-    parsed_at(parsed.level if parsed else "none")
+    parsed_at(request, parsed.level if parsed else "none")
     return parsed, len(shown) > LONGEST
 
 
-def extract(request: Request, facts: Facts, parsed_at: Judged) -> Outcome:
+def extract(request: Request, facts: Facts, parsed_at: ParsedAt) -> Outcome:
     """Extract and store; every fact of the outcome is on the disk when this returns."""
     if len(request.content) < SHORTEST:
         detail = f"{len(request.content)} characters; at least {SHORTEST} are needed"

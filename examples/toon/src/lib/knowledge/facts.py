@@ -140,13 +140,18 @@ def bad_lines_of(path: Path) -> Iterator[BadLine]:
     offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            try:
-                parse_line(line)
-                if not line.endswith(b"\n"):
-                    raise ValueError("cut off: it has no end")
-            except ValueError as error:
-                yield BadLine(number, offset, str(error))
+            if reason := fault_of(line):
+                yield BadLine(number, offset, reason)
             offset += len(line)
+
+
+def fault_of(line: bytes) -> str:
+    """Return why a line is no fact; empty when it is one."""
+    try:
+        parse_line(line)
+    except ValueError as error:
+        return str(error)
+    return "" if line.endswith(b"\n") else "cut off: it has no end"
 
 
 def read_facts(path: Path) -> list[Fact]:

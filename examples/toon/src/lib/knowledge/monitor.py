@@ -1,4 +1,4 @@
-"""The state of each component, looked at when it is asked for; the verdict follows from them alone."""
+"""The state of each component, looked at when it is asked for, and the verdict that follows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toon_adapter import KnowledgeTOONAdapter, damage
-
 from knowledge.clock import now
+from knowledge.contexts import Contexts
 from knowledge.facts import bad_lines_of
-from knowledge.quality import faults_of
 from knowledge.reference import REFERENCE
+from toon_adapter import KnowledgeTOONAdapter, damage
 
 SHOWN = 5
 
@@ -88,17 +87,20 @@ def knowledge_db(path: Path) -> Component:
         lines = sum(1 for _ in file)
     if not bad:
         return Component("knowledge base", True, f"{lines} valid lines")
-    named = "; ".join(f"line {line.number}, byte {line.offset}: {line.reason}" for line in bad[:SHOWN])
+    named = "; ".join(
+        f"line {line.number}, byte {line.offset}: {line.reason}" for line in bad[:SHOWN]
+    )
     state = f"{lines - len(bad)} valid lines, {len(bad)} invalid: {named}"
     return Component("knowledge base", False, state)
 
 
 def context_files(directory: Path) -> Component:
     """Every stored context is read by this release."""
-    paths = sorted(directory.glob("*.toon"))
-    faults = {path.stem: faults_of(path.read_text(encoding="utf-8")) for path in paths}
-    wrong = [f"{name}: {fault}" for name, fault in faults.items() if fault]
-    state = f"{len(paths) - len(wrong)} of {len(paths)} decoded"
+    if not directory.exists():
+        return Component("contexts", True, "Not yet created")
+    texts = Contexts(directory).all()
+    wrong = [f"{text.file}: {fault}" for text in texts if (fault := text.faults())]
+    state = f"{len(texts) - len(wrong)} of {len(texts)} files decoded"
     return Component("contexts", not wrong, "; ".join([state, *wrong[:SHOWN]]))
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toon_adapter import KnowledgeTOONAdapter
-
 from knowledge.contexts import Contexts, NotKept
-from knowledge.extraction import KINDS, Outcome, Request, extract, read_answer
+from knowledge.extraction import KINDS, Outcome, ParsedAt, Request, extract, read_answer
 from knowledge.facts import Facts
 from knowledge.monitor import examine
 from knowledge.quality import Quality
 from knowledge.shapes import Fact, for_context
+from toon_adapter import KnowledgeTOONAdapter
 
 STATUS = {"stored": 201, "unparsable": 422, "incomplete": 422}
 """Outcomes that are no plain decision of the model."""
@@ -62,8 +61,8 @@ class Knowledge:
         root: Path,
         facts: Facts,
         contexts: Contexts,
-        parsed_at: Callable[[str], None],
-        ended: Callable[[Outcome], None],
+        parsed_at: ParsedAt,
+        ended: Callable[[Request, Outcome], None],
     ) -> None:
         self._root = root
         self._facts = facts
@@ -90,8 +89,9 @@ class Knowledge:
 
     def extract(self, call: Call) -> tuple[int, Any]:
         """Extract facts and store them."""
-        outcome = extract(request_of(call.body), self._facts, self._parsed_at)
-        self._ended(outcome)
+        request = request_of(call.body)
+        outcome = extract(request, self._facts, self._parsed_at)
+        self._ended(request, outcome)
         return STATUS.get(outcome.outcome, 200), outcome.told()
 
     def trial(self, call: Call) -> tuple[int, Any]:
@@ -150,16 +150,15 @@ class Knowledge:
     def context(self, call: Call) -> tuple[int, Any]:
         """Return a context, decoded."""
         try:
-            text = self._contexts.read(call.path["name"])
+            text = self._contexts.read(call.path["name"], call.query.get("form", "full"))
         except ValueError as error:
             raise Refused(422, "invalid", str(error)) from error
         if text is None:
             raise Refused(404, "not_found", f"there is no context {call.path['name']}")
-        good, problems = KnowledgeTOONAdapter.validate(text.toon)
-        if not good:
-            raise Refused(500, "undecodable", "; ".join(problems[:5]))
+        if fault := text.faults():
+            raise Refused(500, "undecodable", fault)
         facts = KnowledgeTOONAdapter.toon_to_json(text.toon)
-        return 200, {"name": text.name, "toon": text.toon, "facts": facts}
+        return 200, {"name": text.name, "form": text.form, "toon": text.toon, "facts": facts}
 
     def remove_context(self, call: Call) -> tuple[int, Any]:
         """Delete a context."""

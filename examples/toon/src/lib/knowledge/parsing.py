@@ -1,8 +1,8 @@
 """What a model's answer says, however it was wrapped.
 
-Three levels are tried in order: the whole answer is JSON; a fenced block of code in it is; an object
-in the middle of plain text is. Which one it was is told, because an answer that needs the last one
-was luckier than one that needs the first.
+Three levels are tried in order: the whole answer is JSON; a fenced block of code in it is; an
+object in the middle of plain text is. Which one it was is told, because an answer that needs the
+last one was luckier than one that needs the first.
 """
 
 from __future__ import annotations

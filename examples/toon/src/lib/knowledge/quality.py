@@ -1,4 +1,4 @@
-"""What this release does to the facts and contexts that are stored: kept or lost, and at what size."""
+"""What this release makes of what is stored: which facts it keeps, and at what size."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toon_adapter import KnowledgeTOONAdapter, damage
-
 from knowledge.contexts import Contexts, Text, name_of
 from knowledge.facts import Facts
 from knowledge.reference import REFERENCE
 from knowledge.shapes import Fact, for_context
+from toon_adapter import KnowledgeTOONAdapter, damage
 
 NEWEST = 200
 """Facts that the saving of tokens is measured on, beside those of the reference."""
@@ -23,8 +22,9 @@ TOGETHER = 20
 class Look:
     """One look at everything: `lost` names facts that TOON does not give back, and how they come.
 
-    `checked` counts the facts, those of the reference included, so that it is never 0. `undecodable`
-    names contexts with what is wrong in them.
+    `checked` counts the facts, those of the reference included, so that it is never 0.
+    `undecodable` names files of contexts, of which there are `contexts`, with what is wrong in
+    them.
     """
 
     checked: int
@@ -53,10 +53,9 @@ class Quality:
         with self._lock:
             facts = [*REFERENCE, *self._facts.all()]
             lost = {name_of(fact): how for fact in facts if (how := self._damage_of(fact))}
-            texts = [text for name in self._contexts.names() if (text := self._contexts.read(name))]
-            self._faults = {text: self._faults_of(text) for text in texts}
-            wrong = {text.name: fault for text, fault in self._faults.items() if fault}
-            return Look(len(facts), lost, len(texts), wrong)
+            self._faults = {text: self._faults_of(text) for text in self._contexts.all()}
+            wrong = {text.file: fault for text, fault in self._faults.items() if fault}
+            return Look(len(facts), lost, len(self._faults), wrong)
 
     def _damage_of(self, fact: Fact) -> str:
         known = self._damage.get(fact["id"])
@@ -66,7 +65,7 @@ class Quality:
 
     def _faults_of(self, text: Text) -> str:
         known = self._faults.get(text)
-        return faults_of(text.toon) if known is None else known
+        return text.faults() if known is None else known
 
     def saving(self) -> dict[str, int | float]:
         """Return what TOON saves on the newest facts."""
@@ -82,12 +81,6 @@ def saving_of(facts: Sequence[Fact]) -> dict[str, int | float]:
     as_json, as_toon = (sum(size[name] for size in sizes) for name in ("json", "toon"))
     percent = round((as_json - as_toon) / as_json * 100, 2)
     return {"json": as_json, "toon": as_toon, "reduction_percent": percent}
-
-
-def faults_of(toon: str) -> str:
-    """Return what is wrong with a stored context; empty when nothing is."""
-    good, problems = KnowledgeTOONAdapter.validate(toon)
-    return "" if good else "; ".join(problems[:5])
 
 
 def in_groups(facts: Sequence[Fact]) -> list[Sequence[Fact]]:

@@ -14,7 +14,12 @@ from typing import Any
 
 TAGS = re.compile(r"^tags:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 ENOUGH_WORDS = 40
-WRAPPINGS = ("{}", "{}", "Here is what I found:\n```json\n{}\n```\n", "I would keep this: {} - done.")
+WRAPPINGS = (
+    "{}",
+    "{}",
+    "Here is what I found:\n```json\n{}\n```\n",
+    "I would keep this: {} - done.",
+)
 
 
 def respond(content: str) -> str:

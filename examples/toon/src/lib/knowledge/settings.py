@@ -15,8 +15,8 @@ class StartupError(Exception):
 class Settings:
     """Where a process finds its data and where it can be reached.
 
-    Both places have their links resolved once: a data generation switched in while this process runs
-    is for the next one.
+    Both places have their links resolved once: a data generation switched in while this process
+    runs is for the next one.
     """
 
     facts: Path

@@ -86,7 +86,9 @@ class KnowledgeCollector(Collector):
         yield self._gauge("toon_invalid_lines", "Lines of the file that are no facts", bad)
         text = "Facts, the reference included, that TOON gives back as they were"
         yield self._gauge("toon_round_trip_percent", text, look.kept_percent)
-        yield self._gauge("toon_round_trip_lost", "Facts that TOON does not give back", len(look.lost))
+        yield self._gauge(
+            "toon_round_trip_lost", "Facts that TOON does not give back", len(look.lost)
+        )
         yield self._gauge("toon_contexts", "Contexts stored", look.contexts)
         wrong = len(look.undecodable)
         yield self._gauge("toon_contexts_undecodable", "Contexts that are not read", wrong)

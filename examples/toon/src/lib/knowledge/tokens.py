@@ -1,8 +1,9 @@
 """How many tokens a text is, by a rule that needs no model and is the same everywhere.
 
 A text is cut as tokenizers cut it before they look words up: a word with the space before it, up to
-three digits, a run of other signs, a run of white space. A word costs one token for each eight letters.
-The figure is an estimate of what a model would count; as a ratio of two texts it is what matters here.
+three digits, a run of other signs, a run of white space. A word costs one token for each eight
+letters. The figure is an estimate of what a model would count; as a ratio of two texts it is what
+matters here.
 """
 
 from __future__ import annotations

@@ -6,12 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from toon_adapter import KnowledgeTOONAdapter
-
 from knowledge.facts import read_facts
 from knowledge.quality import saving_of
 from knowledge.settings import StartupError, read_place
 from knowledge.web import refuse
+from toon_adapter import KnowledgeTOONAdapter
 
 
 def main(_root: Path) -> int:
