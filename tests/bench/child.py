@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stagegate.sqlite.connect import AT_REST, opened
-from stagegate.sqlite.copying import copy_file
 from stagegate.sqlite.drill import drill
 from stagegate.sqlite.fingerprint import table_digests
 from stagegate.sqlite.model import Store
 from stagegate.sqlite.schema import read_schema
 from stagegate.sqlite.snapshot import describe
+from stagegate.store.copying import copy_file
 from tests.bench.site import Site
 
 DEADLINE = 3600.0

@@ -19,13 +19,21 @@ from typing import Any
 
 from .errors import BadInput, StagegateError, StepFailed
 from .files import read_json
+from .files_store import daily as files
 from .journal import Run, open_journal
+from .jsonl_store import daily as jsonl
 from .ledger import read_ledger
 from .postgresql import daily as postgresql
 from .redis import daily as redis
 from .sqlite import daily as sqlite
 
-KINDS = {"postgresql": postgresql, "redis": redis, "sqlite": sqlite}
+KINDS = {
+    "files": files,
+    "jsonl": jsonl,
+    "postgresql": postgresql,
+    "redis": redis,
+    "sqlite": sqlite,
+}
 """Each names its ``Task`` and how it is taken, shown and pruned."""
 
 NOTE_DEADLINE = 600.0

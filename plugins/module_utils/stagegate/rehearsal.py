@@ -23,7 +23,8 @@ def open_to(user: str, database: Path, scratch: Path) -> None:
     """Let the service user reach one scratch copy and nothing beside it.
 
     The directories above may be passed through but not listed; the copy and its directory become
-    the user's own. On a first install there is no copy, only the place for one.
+    the user's own. On a first install there is no copy, only the place for one. A copied tree keeps
+    the owners that it has, as its generation will.
     """
     make_private_dir(database.parent)
     if os.geteuid() != 0 or not user:
@@ -32,6 +33,8 @@ def open_to(user: str, database: Path, scratch: Path) -> None:
     for directory in (scratch.parent, scratch):
         directory.chmod(0o711)
     for place in (database.parent, *database.parent.iterdir()):
+        if place == database and place.is_dir() and any(place.iterdir()):
+            continue
         os.chown(place, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 

@@ -19,6 +19,8 @@ from .journal import Journal
 
 UNITS = Path("/etc/systemd/system")
 PROGRAM = Path("/usr/local/lib/stagegate")
+ALONE = ("files", "jsonl", "sqlite")
+"""Kinds of stores that are files of the host itself: their backup needs no network."""
 
 SERVICE = """\
 [Unit]
@@ -79,7 +81,7 @@ def wanted_files(params: dict[str, Any], run_host: str, state: Path) -> dict[Pat
         "python": params["python"],
         "config": config,
         "program": PROGRAM,
-        "alone": "yes" if all(s["kind"] == "sqlite" for s in params["stores"]) else "no",
+        "alone": "yes" if all(s["kind"] in ALONE for s in params["stores"]) else "no",
         "calendar": schedule.get("calendar", "*-*-* 02:00:00"),
     }
     return {

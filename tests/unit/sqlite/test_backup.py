@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import Refused, StagegateError, StepFailed
-from stagegate.sqlite import drill, snapshot, space
+from stagegate.sqlite import drill, snapshot
+from stagegate.store import space
 from tests.unit.sqlite.helpers import (
     HOLDER,
     WRITER,
@@ -161,7 +162,7 @@ def test_a_disk_that_is_full_from_the_start_is_refused_with_numbers(
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing_and_harms_no_writer(
     tmp_path: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(space, "refuse_full", lambda place, needed: None)
+    monkeypatch.setattr(space, "refuse_full", lambda *_: None)
     monkeypatch.setattr(snapshot, "free_bytes", lambda place: 1 << 40)
     site = make_site(tmp_path, rows=30_000)
     site.state.symlink_to(small_disk("size=1m"))

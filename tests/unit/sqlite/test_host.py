@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import Refused, StepFailed
-from stagegate.sqlite.copying import copy_file, digest_file
-from stagegate.sqlite.openers import Opener, find_openers, identities, mapped_file
-from stagegate.sqlite.space import Need, file_system, refuse_network, refuse_shortage
+from stagegate.sqlite.openers import find_openers, identities
+from stagegate.store.copying import copy_file, digest_file
+from stagegate.store.openers import Opener, find_holders, mapped_file
+from stagegate.store.space import Need, file_system, refuse_network, refuse_shortage
 from tests.unit.sqlite.helpers import HOLDER, Site, process
 
 MOUNTS = """\
@@ -113,7 +114,7 @@ def test_a_command_line_cannot_act_on_a_terminal(tmp_path: Path) -> None:
     (proc / "4711" / "fd").mkdir(parents=True)
     (proc / "4711" / "fd" / "3").symlink_to(database)
     (proc / "4711" / "cmdline").write_bytes(b"evil\x1b[2J\0--now\xff\0" + b"x" * 999)
-    found = find_openers(database, proc)
+    found = find_holders(identities(database), proc)
     assert found == [Opener(4711, found[0].command, str(database))]
     assert found[0].command.startswith("evil?[2J --now")
     assert len(found[0].command) == 160
@@ -186,7 +187,7 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from pathlib import Path; "
-         "from stagegate.sqlite.copying import digest_file; digest_file(Path(sys.argv[1]))",
+         "from stagegate.store.copying import digest_file; digest_file(Path(sys.argv[1]))",
          str(tmp_path / "pipe")],
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip

@@ -17,8 +17,8 @@ import pytest
 
 from stagegate.files import fsync_dir
 from stagegate.ledger import read_ledger
-from stagegate.sqlite.copying import copy_file
-from stagegate.sqlite.generations import remove_link, switch_to
+from stagegate.store.copying import copy_file
+from stagegate.store.generations import remove_link, switch_to
 from tests.unit.sqlite.helpers import OLD, Site, ask, make_site
 
 Look = Callable[[], "contextmanager[Site]"]

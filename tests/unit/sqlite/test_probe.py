@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import BadInput, Refused
-from stagegate.sqlite import connect, generations
+from stagegate.sqlite import connect
+from stagegate.store import generations
 from tests.unit.sqlite.helpers import (
     HOLDER,
     OLD,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagegate.journal import open_journal
-from stagegate.sqlite import retention
+from stagegate.store import retention
 from tests.unit.sqlite.helpers import OLD, Site, make_site
 
 

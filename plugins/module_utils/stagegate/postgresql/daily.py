@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ledger import Entry
-from ..sqlite.retention import remove
+from ..store.retention import remove
 from .access import server
 from .databases import drop
 from .proof import backup_evidence, backup_state, take

@@ -8,8 +8,8 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..journal import Journal, open_journal
 from ..ledger import read_ledger
-from ..sqlite.retention import remove
-from ..sqlite.steps import Result, ended
+from ..store.retention import remove
+from ..store.steps import Result, ended
 from .access import opened, server
 from .databases import ADMIN_DATABASE, drop
 from .evidence import count_delta, forensic

@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..files import make_private_dir, sha256_file, write_json
 from ..journal import Journal
-from ..sqlite.copying import digest_file
-from ..sqlite.steps import Result, ended, entries_of, last_state
+from ..store.copying import digest_file
+from ..store.steps import Result, ended, entries_of, last_state
 from .access import opened, server, tools_for
 from .catalog import Schema, read_schema
 from .client import Connection

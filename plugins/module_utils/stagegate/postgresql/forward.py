@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import BadInput, StepFailed
 from ..journal import Journal
-from ..sqlite.steps import Result, ended, entries_of, last_state
+from ..store.steps import Result, ended, entries_of, last_state
 from .access import opened, server
 from .catalog import keep_objects, read_schema
 from .client import Connection, value

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import BadInput
 from ..files import fsync_dir, make_private_dir
-from ..sqlite.copying import digest_file
-from ..sqlite.space import Need
+from ..store.copying import digest_file
+from ..store.space import Need
 from .access import opened, program_url, tools_for
 from .catalog import read_schema
 from .client import Connection, rows, value

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import Fenced, StepFailed
 from ..journal import Journal
-from ..sqlite.steps import entries_of, last_state
+from ..store.steps import entries_of, last_state
 from .access import opened
 from .catalog import read_schema
 from .content import read_content

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import StagegateError, StepFailed
 from ..files import read_json, write_json
-from ..sqlite.copying import digest_file
+from ..store.copying import digest_file
 from .model import Store
 
 FILE = "manifest.json"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import Refused, StepFailed
 from ..ledger import read_ledger
-from ..sqlite.space import Need, refuse_unwritable
+from ..store.space import Need, refuse_unwritable
 from .access import opened, tools_for
 from .catalog import Schema, read_schema
 from .client import Connection, rows, told, value

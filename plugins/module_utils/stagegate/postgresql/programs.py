@@ -22,7 +22,7 @@ from typing import Any
 
 from ..command import CONTROL, TAIL, identity
 from ..errors import Refused, StepFailed
-from ..sqlite.space import free_bytes
+from ..store.space import free_bytes
 
 INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 """Where distributions keep the programs of each version, side by side."""

@@ -9,7 +9,7 @@ from typing import Any
 from ..files import make_private_dir
 from ..journal import Journal
 from ..ledger import read_ledger
-from ..sqlite.steps import Result, ended, needed_state
+from ..store.steps import Result, ended, needed_state
 from .access import server
 from .catalog import keep_objects
 from .client import Connection

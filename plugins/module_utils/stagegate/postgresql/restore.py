@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import Fenced
 from ..journal import Journal
-from ..sqlite.steps import Result, ended, entries_of, last_state
+from ..store.steps import Result, ended, entries_of, last_state
 from .access import opened, server
 from .catalog import difference, in_words, kept_objects, read_schema
 from .client import Connection

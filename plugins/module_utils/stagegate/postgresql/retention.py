@@ -16,7 +16,7 @@ from .. import places
 from ..errors import BadInput
 from ..history import runs
 from ..ledger import Entry
-from ..sqlite.retention import DAILY, is_needed, last_ended
+from ..store.retention import DAILY, is_needed, last_ended
 from .client import Connection
 from .databases import existing
 from .manifest import FILE, PIN

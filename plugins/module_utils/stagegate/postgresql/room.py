@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..sqlite.space import Need, existing, refuse_shortage
+from ..store.space import Need, existing, refuse_shortage
 from .client import Connection, value
 from .databases import Database
 from .model import Store

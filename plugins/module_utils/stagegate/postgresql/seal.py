@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..journal import Journal
-from ..sqlite.steps import Result, ended, entries_of, last_state, needed_state
+from ..store.steps import Result, ended, entries_of, last_state, needed_state
 from .access import opened, server
 from .catalog import (
     UNCHANGED,

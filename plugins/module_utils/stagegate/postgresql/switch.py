@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import StepFailed
 from ..journal import Journal
-from ..sqlite.steps import Result, ended, needed_state
+from ..store.steps import Result, ended, needed_state
 from .access import opened, server
 from .client import Connection, do
 from .closing import prove_alone, reopen

@@ -12,6 +12,7 @@ from .. import places
 from ..errors import BadInput
 from ..journal import Run
 from ..sqlite.expect import Declared, read_declared
+from ..store.expected import own_changes
 from .model import Store, whole
 
 PHASES = {
@@ -75,7 +76,7 @@ class Task:
             noun={**noun, "kind": "postgresql", "socket": store.socket, "port": store.port},
             version=str(release.get("version") or ""),
             migration_class=class_of(params["run"].get("plan") or {}, release),
-            declared=read_declared(release.get("expected_changes")),
+            declared=read_declared(own_changes(params)),
             deadline=float(noun.get("backup_deadline") or DEADLINE),
             database=database_in(params.get("database")),
             directory=Path(str(params["directory"])) if params.get("directory") else None,

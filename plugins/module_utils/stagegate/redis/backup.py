@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..journal import Journal
-from ..sqlite.steps import Result, ended
+from ..store.steps import Result, ended
 from .client import connected
 from .image import image_evidence, take_image
 from .manifest import FILE, Manifest, verify_image

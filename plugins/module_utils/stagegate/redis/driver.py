@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..journal import Journal, open_journal
 from ..ledger import read_ledger
-from ..sqlite.steps import Result, ended
+from ..store.steps import Result, ended
 from .backup import back_up, backup_evidence
 from .evidence import count_delta, forensic
 from .freeze import activate, seal, stage

@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..files import fsync_dir, make_private_dir, write_json
 from ..journal import Journal
-from ..sqlite.copying import copy_file, digest_file
-from ..sqlite.steps import Result, ended, last_state
+from ..store.copying import copy_file, digest_file
+from ..store.steps import Result, ended, last_state
 from .client import Client, Unreachable, connected
 from .difference import Delta, export_delta
 from .freeze import LEAVING, own_image

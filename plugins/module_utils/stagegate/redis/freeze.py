@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import StepFailed
 from ..journal import Journal
-from ..sqlite.steps import Result, ended, last_state, needed_state
+from ..store.steps import Result, ended, last_state, needed_state
 from .client import connected
 from .image import discard, image_evidence, take_image
 from .manifest import Manifest, verify_image

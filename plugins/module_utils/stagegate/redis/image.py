@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import BadInput, StepFailed
 from ..files import fsync_dir, make_private_dir
-from ..sqlite.copying import copy_file, digest_file
+from ..store.copying import copy_file, digest_file
 from .client import Client, RedisError
 from .content import Content, read_content
 from .manifest import FILE, PIN, SNAPSHOT, VERSION, Manifest, write_manifest

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import StepFailed
 from ..files import fsync_dir, write_atomic
-from ..sqlite.copying import copy_file
+from ..store.copying import copy_file
 from .manifest import Manifest
 from .model import Store
 from .server import Layout

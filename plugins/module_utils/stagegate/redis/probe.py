@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Refused, StepFailed
-from ..sqlite.space import Need, megabytes, refuse_shortage, refuse_unwritable
+from ..store.space import Need, megabytes, refuse_shortage, refuse_unwritable
 from .client import Client, connected
 from .scratch import PROGRAMS, program
 from .server import info, key_counts, settings

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import Fenced, StepFailed
 from ..journal import Journal
 from ..ledger import Entry
-from ..sqlite.steps import Result, ended, entries_of, last_state, needed_state
+from ..store.steps import Result, ended, entries_of, last_state, needed_state
 from .client import Client, Unreachable, connect, connected
 from .content import Content, read_content
 from .difference import differences

@@ -21,7 +21,7 @@ from ..command import CONTROL, TAIL, identity
 from ..errors import Refused, StepFailed
 from ..files import make_private_dir
 from ..rehearsal import open_to
-from ..sqlite.copying import copy_file
+from ..store.copying import copy_file
 from .client import Client, Unreachable
 from .server import LOOK, wait_until_loaded
 

@@ -11,9 +11,9 @@ is clean, and then as immutable; otherwise it is copied together with its WAL an
 Nothing is ever written over a database that served: going back is one rename, in constant time.
 
 Layers, lower ones first: ``model`` (what a user declared), ``connect``, ``schema``, ``integrity``,
-``fingerprint``, ``compare`` (questions to a database), ``copying``, ``rest``, ``openers``,
-``space``, ``generations`` (questions to files), ``snapshot``, ``manifest``, ``drill``, ``backup``,
-``retention`` (backups). Above them lie the actions: ``probe``, ``proof`` (backup and compare),
-``forward`` (stage and seal), ``switch``, ``evidence`` (forensic and delta), ``restore``; and
-``driver``, which calls them by name.
+``fingerprint``, ``compare`` (questions to a database), ``rest``, ``openers``, ``generations``
+(questions to its files), ``snapshot``, ``manifest``, ``drill``, ``backup`` (backups). Above them
+lie the actions: ``probe``, ``proof`` (backup and compare), ``forward`` (stage and seal),
+``switch``, ``evidence`` (forensic and delta), ``restore``; and ``driver``, which calls them by
+name. What is no matter of SQLite is in ``store``.
 """

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ..errors import BadInput
 from ..files import fsync_dir, make_private_dir
+from ..store.facts import file_facts
+from ..store.space import Need, refuse_shortage
+from ..store.task import FILE, PIN
 from .drill import Proof, drill
-from .manifest import FILE, PIN, VERSION, Manifest, write_manifest
+from .manifest import VERSION, Manifest, write_manifest
 from .model import Store
-from .rest import beside, file_facts
+from .rest import beside
 from .snapshot import Snapshot, take_snapshot
-from .space import Need, refuse_shortage
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import StepFailed
 from ..files import make_private_dir
+from ..store.copying import copy_file, digest_file, fsync_file
 from .connect import AT_REST, opened
-from .copying import copy_file, digest_file, fsync_file
 from .fingerprint import table_digests
 from .integrity import broken_references, some_of, structure_problems
 from .model import Store

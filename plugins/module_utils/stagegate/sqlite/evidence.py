@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Fenced, StepFailed
-from ..files import make_private_dir, write_json
 from ..journal import Journal
-from .copying import digest_file
+from ..store.copying import digest_file
+from ..store.generations import content_of, read_link
+from ..store.guard import pin
+from ..store.steps import Result, ended, needed_state
 from .delta import export_delta
-from .generations import database_of, read_link
-from .manifest import PIN
 from .openers import refuse_openers
 from .rest import clean_reading, copy_bytes, fold, read_facts
-from .steps import Result, ended, needed_state
 from .task import Task
 
 
@@ -24,7 +23,7 @@ def forensic(journal: Journal, task: Task) -> Result:
         present = read_link(task.store)
         if present is None:
             return ended(step, {"absent": True}, {"absent": True})
-        source = database_of(task.store, present)
+        source = content_of(task.store, present)
         refuse_openers(source, Fenced)
         facts = read_facts(source)
         if step.earlier is not None and still_kept(step.earlier.state, facts):
@@ -66,12 +65,6 @@ def keep_whole(source: Path, copy: Path) -> str:
         copy_bytes(source, copy)
         return error.what
     return ""
-
-
-def pin(task: Task) -> None:
-    """Keep what belongs to this run from ever being removed by retention."""
-    make_private_dir(task.evidence)
-    write_json(task.evidence / PIN, {"run": task.run.id, "generation": task.target})
 
 
 def count_delta(journal: Journal, task: Task) -> Result:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import BadInput
+from ..store.expected import NUMBERS, bounds
 from .compare import TableChange
 from .model import Store
 from .schema import Schema
 
-NUMBERS = ("added", "deleted", "changed")
 KEYS = (*NUMBERS, "created", "dropped", "dropped_columns")
 VERBS = {"added": "added to", "deleted": "deleted from", "changed": "changed in"}
 
@@ -50,18 +50,6 @@ def declared_table(table: str, rule: object) -> Declared:
         dropped=bool(rule.get("dropped")),
         dropped_columns=tuple(rule.get("dropped_columns") or ()),
     )
-
-
-def bounds(value: object, path: str) -> tuple[int, int]:
-    """A number as its bounds: ``3`` is exact, ``{at_most: 3}`` is what live data may shrink to."""
-    lowest = value
-    if isinstance(value, Mapping):
-        if set(value) != {"at_most"}:
-            raise BadInput(f"{path} must be a number, or {{at_most: number}}")
-        lowest, value = 0, value["at_most"]
-    if isinstance(value, bool) or not str(value).isdigit():
-        raise BadInput(f"{path}: {value!r} must be a whole number, 0 or more")
-    return int(str(lowest)), int(str(value))
 
 
 def findings(

@@ -8,31 +8,23 @@ from typing import Any
 from ..errors import StepFailed
 from ..files import fsync_dir, make_private_dir
 from ..journal import Journal
+from ..store.copying import copy_file, digest_file, fsync_file
+from ..store.facts import difference, refuse_touched
+from ..store.generations import content_of, make_generation, put_aside, read_link, settle
+from ..store.guard import recorded_digest
+from ..store.steps import Result, ended, last_state, needed_state
 from .connect import AT_REST, OWN, opened
-from .copying import copy_file, digest_file, fsync_file
-from .generations import (
-    database_of,
-    give_to_owner,
-    locate,
-    make_generation,
-    put_aside,
-    read_link,
-    settle,
-)
+from .generations import give_to_owner, locate
 from .judge import judge_copy
 from .manifest import verify_backup
 from .openers import refuse_openers
-from .proof import recorded_digest
 from .rest import (
     copy_at_rest,
-    difference,
     fold,
     read_facts,
-    refuse_touched,
     remove_database,
 )
 from .schema import read_schema
-from .steps import Result, ended, last_state, needed_state
 from .task import Task
 
 
@@ -76,12 +68,12 @@ def verified_source(task: Task) -> Path | None:
 
 def freeze(task: Task, old_target: str, source: Path | None) -> dict[str, Any]:
     """Copy the data of the live generation, and prove that nobody touched them meanwhile."""
-    old = database_of(task.store, old_target)
+    old = content_of(task.store, old_target)
     refuse_openers(old)
     facts = read_facts(old)
     state = {**copy_frozen(task, source or old), "old_target": old_target, "old": facts}
     refuse_openers(old)
-    refuse_touched(old, facts)
+    refuse_touched(old, facts, read_facts)
     # What replaces a generation that may be damaged says nothing of that one's schema.
     return state if source is None else {**state, "schema": None}
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from ..errors import StagegateError, StepFailed
 from ..files import read_json, write_json
-from .copying import digest_file
-from .rest import file_facts
+from ..store.copying import digest_file
+from ..store.facts import file_facts
+from ..store.task import FILE, PIN
 
-FILE = "manifest.json"
-PIN = "pinned"
 VERSION = 1
 DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Refused, StepFailed
-from ..ledger import read_ledger
+from ..store.generations import UNTOUCHED, content_of
+from ..store.guard import refuse_moved, state_places
+from ..store.space import Need, refuse_network, refuse_shortage, refuse_unwritable
 from .backup import live_bytes
 from .connect import LIVE, has_wal_reset_bug, opened
-from .generations import UNTOUCHED, database_of, locate
+from .generations import locate
 from .integrity import Violations, broken_references, some_of, structure_problems
 from .model import Store
 from .schema import Schema, read_schema
-from .space import Need, refuse_network, refuse_shortage, refuse_unwritable
 from .task import Task
 
 COPIES_BESIDE_STATE, COPIES_BESIDE_DATA = 3, 1
@@ -42,7 +43,7 @@ def probe(task: Task, act: bool) -> dict[str, Any]:
         store.owner_ids()
     for directory in (store.root, store.generations, *state_places(task)):
         refuse_unwritable(directory, act)
-    source = None if target is None else database_of(store, target)
+    source = None if target is None else content_of(store, target)
     refuse_shortage(needs(task, source), store.reserve)
     facts = {
         "state": "absent" if source is None else "generation",
@@ -54,11 +55,6 @@ def probe(task: Task, act: bool) -> dict[str, Any]:
     return facts if source is None else {**facts, **ask(task, source)}
 
 
-def state_places(task: Task) -> list[Path]:
-    """The directories of the run's own records that it will write to."""
-    return [task.run.state / part for part in ("backups", "evidence", "scratch")]
-
-
 def needs(task: Task, source: Path | None) -> list[Need]:
     """The room that a whole run needs, where it needs it."""
     size = 0 if source is None else live_bytes(source)
@@ -66,26 +62,6 @@ def needs(task: Task, source: Path | None) -> list[Need]:
         Need(task.run.state / "backups", size * COPIES_BESIDE_STATE),
         Need(task.store.root, size * COPIES_BESIDE_DATA),
     ]
-
-
-def refuse_moved(task: Task, target: str | None) -> None:
-    """Raise Refused when nothing is here, but the ledger knows this store in another place."""
-    if target is not None:
-        return
-    entries = read_ledger(task.run.state / "ledger.jsonl").entries
-    known = [
-        str(entry.state["link"])
-        for entry in entries
-        if entry.step == f"activate:{task.store.name}" and "link" in entry.state
-    ]
-    if known and known[-1] != str(task.store.link) and Path(known[-1]).is_symlink():
-        raise Refused(
-            f"stores.{task.store.name}.path: nothing is at {task.store.path}, "
-            f"but the ledger knows this store at {known[-1]}/{task.store.file}",
-            now="nothing was changed",
-            untouched=UNTOUCHED,
-            next="correct stores[].path",
-        )
 
 
 def ask(task: Task, source: Path) -> dict[str, Any]:

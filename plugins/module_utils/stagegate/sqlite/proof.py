@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ..journal import Journal
-from ..ledger import read_ledger
+from ..store.generations import content_of
+from ..store.steps import Result, ended, needed_state
+from ..store.task import FILE
 from .backup import Places, take_backup
 from .connect import has_wal_reset_bug
 from .drill import restore_copy
-from .generations import (
-    database_of,
-    locate,
-)
+from .generations import locate
 from .judge import judge_copy
-from .manifest import FILE, Manifest, verify_backup
+from .manifest import Manifest, verify_backup
 from .rest import (
     fold,
     is_clean,
 )
-from .steps import Result, ended, needed_state
 from .task import Task
 
 LEVEL = 3
@@ -48,7 +46,7 @@ def take(task: Task, taken: str) -> Manifest | None:
     if target is None:
         return None
     places = Places(task.run.id, task.backup, task.scratch)
-    source = database_of(task.store, target)
+    source = content_of(task.store, target)
     return take_backup(task.store, source, places, taken, task.deadline)
 
 
@@ -94,13 +92,3 @@ def compare(journal: Journal, task: Task) -> Result:
             fold(database, "delete")
         found = judge_copy(task, before, database)
         return ended(step, {"database": str(database), "schema": found["schema"]}, found)
-
-
-def recorded_digest(task: Task) -> str:
-    """What the host's ledger says of the named backup, or of this run's; empty for nothing."""
-    directory = str(task.directory or task.backup)
-    recorded = ""
-    for entry in read_ledger(task.run.state / "ledger.jsonl").entries:
-        if entry.kind != "intent" and entry.state.get("directory") == directory:
-            recorded = str(entry.state.get("sha256", ""))
-    return recorded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import StagegateError, StepFailed
+from ..errors import StepFailed
 from ..files import fsync_dir, make_private_dir
+from ..store.copying import copy_file, open_plain
+from ..store.facts import file_facts
 from .connect import OWN, opened
-from .copying import copy_file, open_plain
 
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
@@ -73,64 +73,6 @@ def read_facts(path: Path) -> dict[str, Any]:
     with suppress(StepFailed):  # what is no database any more is still kept as evidence
         facts["change_counter"] = read_header(path).change_counter
     return facts
-
-
-def file_facts(path: Path) -> dict[str, Any]:
-    """The identity, size, time and rights of one ordinary file. Times are nanoseconds as text."""
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise StepFailed(f"{path} is not an ordinary file")
-    return {
-        "inode": status.st_ino,
-        "bytes": status.st_size,
-        "mtime_ns": str(status.st_mtime_ns),
-        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-        "uid": status.st_uid,
-        "gid": status.st_gid,
-    }
-
-
-def difference(recorded: dict[str, Any], found: dict[str, Any]) -> str:
-    """The first way in which two sets of facts differ, in words; empty when they are the same."""
-    for part in sorted(set(recorded) | set(found)):
-        before, after = recorded.get(part), found.get(part)
-        if before == after:
-            continue
-        name = f"its {part} file" if part.startswith("-") else part or "the file"
-        if isinstance(before, dict) and isinstance(after, dict):
-            key = next(k for k in sorted(before) if before[k] != after.get(k))
-            return f"{name}: {key} was {before[key]}, is {after[key]}"
-        return f"{name} was {present(before)}, is {present(after)}"
-    return ""
-
-
-def refuse_touched(
-    path: Path, facts: dict[str, Any], error: type[StagegateError] = StepFailed
-) -> None:
-    """Raise when a database at rest is not as it was recorded."""
-    try:
-        changed = difference(facts, read_facts(path))
-    except FileNotFoundError as missing:
-        raise error(
-            f"{missing.filename} is gone",
-            now="the data link was not moved",
-            untouched="everything that is still there",
-            next="find out who removed it; the run's backup has the data of before the run",
-        ) from missing
-    if changed:
-        raise error(
-            f"{path} was written to although its services are stopped: {changed}",
-            now="the data link was not moved",
-            untouched="the database itself",
-            next="find the process that writes (cron, a shell), stop it, run this again",
-        )
-
-
-def present(value: object) -> str:
-    """A fact in words."""
-    if isinstance(value, dict):
-        return f"there ({value['bytes']} bytes)"
-    return "absent" if value is None else str(value)
 
 
 def is_clean(path: Path) -> bool:

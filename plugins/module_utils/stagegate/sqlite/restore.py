@@ -11,24 +11,28 @@ from typing import Any
 
 from ..errors import Fenced, StepFailed
 from ..journal import Journal
-from .connect import AT_REST, LIVE, opened
-from .evidence import pin
-from .generations import (
-    database_of,
-    put_aside,
+from ..store.facts import difference, refuse_touched
+from ..store.generations import (
+    content_of,
     read_link,
     remove_alias,
     remove_link,
     switch_to,
 )
+from ..store.guard import (
+    COMMAND,
+    drop_unfinished,
+    pin,
+    refuse_strange_link,
+    refuse_unguarded,
+    was_admitted,
+)
+from ..store.steps import Result, ended, entries_of, last_state, needed_state
+from .connect import AT_REST, LIVE, opened
 from .openers import refuse_openers
-from .rest import difference, is_clean, read_facts, refuse_touched
+from .rest import is_clean, read_facts
 from .schema import read_schema
-from .steps import Result, ended, entries_of, last_state, needed_state
-from .switch import refuse_unguarded
 from .task import Task
-
-COMMAND = "ansible-playbook playbooks/rollback.yml -i <inventory>"
 
 
 def restore(journal: Journal, task: Task) -> Result:
@@ -43,19 +47,6 @@ def restore(journal: Journal, task: Task) -> Result:
         return ended(step, state, state)
 
 
-def drop_unfinished(task: Task) -> dict[str, Any]:
-    """Rename a generation that never went live, so that nobody takes it for one that did."""
-    if read_link(task.store) == task.target:
-        raise Fenced(
-            f"{task.store.link} leads to {task.target}, though the ledger has no activation of it",
-            now="services are held, nothing was moved",
-            untouched="all data",
-            next="find out who moved the link; the ledger says where it led",
-        )
-    aside = put_aside(task.store, task.target)
-    return {"activated": False, "unfinished": None if aside is None else str(aside)}
-
-
 def put_back(journal: Journal, task: Task) -> dict[str, Any]:
     """Flip the link back, if it is not back already, and prove what it leads to."""
     staged = needed_state(journal, "stage", task.store.name)
@@ -63,7 +54,7 @@ def put_back(journal: Journal, task: Task) -> dict[str, Any]:
     refuse_unguarded(task, Fenced)
     refuse_strange_link(task, live, old)
     if old is not None:
-        refuse_touched(database_of(task.store, old), staged["old"], Fenced)
+        refuse_touched(content_of(task.store, old), staged["old"], read_facts, Fenced)
     lost = 0
     if live == task.target:
         refuse_openers(task.generation, Fenced)
@@ -84,17 +75,6 @@ def put_back(journal: Journal, task: Task) -> dict[str, Any]:
         "to_target": old,
         "lost_rows": lost,
     }
-
-
-def refuse_strange_link(task: Task, live: str | None, old: str | None) -> None:
-    """Raise Fenced when the link leads somewhere that this run knows nothing of."""
-    if live not in (old, task.target):
-        raise Fenced(
-            f"{task.store.link} leads to {live}, neither to {task.target} nor to {old}",
-            now="services are held, nothing was moved",
-            untouched="all data",
-            next="a later run has gone on from here: put that one back first",
-        )
 
 
 def accepted_loss(journal: Journal, task: Task) -> int:
@@ -123,13 +103,6 @@ def accepted_loss(journal: Journal, task: Task) -> int:
             "to keep them: correct the release and deploy forward",
         )
     return count
-
-
-def was_admitted(journal: Journal, task: Task) -> bool:
-    """True when users may have written; with nothing said, from the first start of the services."""
-    if task.admitted is not None:
-        return task.admitted
-    return any(entry.phase == "restart" for entry in entries_of(journal, "start"))
 
 
 def loss_words(task: Task, delta: dict[str, Any]) -> str:

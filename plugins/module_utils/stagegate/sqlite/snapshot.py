@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import StepFailed
+from ..store.space import free_bytes
 from .connect import LIVE, OWN, opened
 from .fingerprint import count_rows
 from .schema import Schema, read_schema
-from .space import free_bytes
 
 STEP_PAGES = 2048
 """Pages between two looks at the clock and at the free space: 8 MiB of the usual size."""

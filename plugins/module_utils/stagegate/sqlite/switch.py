@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import StagegateError, StepFailed
+from ..errors import StepFailed
 from ..journal import Journal
-from .generations import database_of, read_link, set_alias, switch_to
+from ..store.facts import difference, refuse_touched
+from ..store.generations import content_of, read_link, set_alias, switch_to
+from ..store.guard import refuse_unguarded
+from ..store.steps import Result, ended, needed_state
 from .openers import refuse_openers
-from .rest import difference, read_facts, refuse_touched
-from .steps import Result, ended, needed_state
+from .rest import read_facts
 from .task import Task
 
 
@@ -31,18 +33,6 @@ def activate(journal: Journal, task: Task) -> Result:
             "alias_made": alias,
         }
         return ended(step, state, {"from": staged["old_target"], "to": task.target})
-
-
-def refuse_unguarded(task: Task, error: type[StagegateError] = StepFailed) -> None:
-    """Raise unless the start guard keeps every service of the system down."""
-    if not task.run.guard.exists():
-        raise error(
-            f"the start guard {task.run.guard} is missing: a service could start in the middle of "
-            "the switch",
-            now="the data link was not moved",
-            untouched="all data",
-            next="hold the services first; this action runs after that one",
-        )
 
 
 def refuse_unready(
@@ -67,5 +57,5 @@ def refuse_unready(
         )
     refuse_openers(task.generation)
     if live is not None:
-        refuse_openers(database_of(task.store, live))
-        refuse_touched(database_of(task.store, live), staged["old"])
+        refuse_openers(content_of(task.store, live))
+        refuse_touched(content_of(task.store, live), staged["old"], read_facts)

@@ -3,99 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput
-from ..journal import Run
+from ..store.expected import own_changes
+from ..store.task import PlaceTask, common_params
 from .expect import Declared, read_declared
-from .generations import database_of, target_of
-from .manifest import PIN
-from .model import Store, whole
-
-PHASES = {
-    "backup": "backup",
-    "verify": "backup",
-    "compare": "release",
-    "stage": "migrate",
-    "seal": "migrate",
-    "activate": "restart",
-    "forensic": "rollback",
-    "delta": "rollback",
-    "restore": "rollback",
-    "prune": "report",
-}
-"""The phase an action belongs to when none is named."""
-
-DEADLINE = 3600.0
-KEEP, KEEP_DAILY = 5, 30
+from .model import Store
 
 
 @dataclass(frozen=True)
-class Task:
-    """What one call is about. ``deadline`` is in seconds, for each part that grows with the data.
+class Task(PlaceTask):
+    """What one call is about, with what the release declares of the tables."""
 
-    ``admitted``: users may have written on the new release; None leaves that to the ledger.
-    ``accepted_loss`` is the exact number of rows that an operator gave up, or None.
-    """
-
-    action: str
-    phase: str
-    run: Run
     store: Store
-    version: str = ""
-    declared: dict[str, Declared] = field(default_factory=dict)
-    deadline: float = DEADLINE
-    database: Path | None = None
-    directory: Path | None = None
-    admitted: bool | None = None
-    accepted_loss: int | None = None
-    keep: int = KEEP
-    keep_daily: int = KEEP_DAILY
+    declared: dict[str, Declared]
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Task:
         """Read the module's parameters; raise BadInput naming the one that is wrong."""
-        release, store = params.get("release") or {}, params["store"]
-        action = str(params["action"])
-        loss = params.get("accept_data_loss")
         return cls(
-            action=action,
-            phase=str(params.get("phase") or PHASES.get(action, "preflight")),
-            run=Run.from_params(params["run"]),
-            store=Store.from_params(store),
-            version=str(release.get("version") or ""),
-            declared=read_declared(release.get("expected_changes")),
-            deadline=float(store.get("backup_deadline") or DEADLINE),
-            database=Path(str(params["database"])) if params.get("database") else None,
-            directory=Path(str(params["directory"])) if params.get("directory") else None,
-            admitted=params.get("admitted"),
-            accepted_loss=None if loss is None else int(loss),
-            keep=at_least_one(store.get("keep"), KEEP, "stores[].keep"),
-            keep_daily=at_least_one(params.get("keep_daily"), KEEP_DAILY, "keep_daily"),
+            **common_params(params),
+            store=Store.from_params(params["store"]),
+            declared=read_declared(own_changes(params)),
         )
-
-    @property
-    def step(self) -> str:
-        """The name of this action's step in the ledger."""
-        prefix = "store" if self.action == "backup" else self.action
-        return f"{prefix}:{self.store.name}"
-
-    @property
-    def backup(self) -> Path:
-        """The directory of this run's backup."""
-        return self.run.backups / self.store.name
-
-    @property
-    def scratch(self) -> Path:
-        """Where this run keeps copies that may be removed at any time."""
-        return self.run.scratch / self.store.name
-
-    @property
-    def rehearsed(self) -> Path:
-        """The drilled copy, on which the release is rehearsed."""
-        return self.scratch / self.store.file
 
     @property
     def frozen(self) -> Path:
@@ -103,34 +35,6 @@ class Task:
         return self.scratch / "frozen" / self.store.file
 
     @property
-    def evidence(self) -> Path:
-        """Where this run keeps what must outlive it."""
-        return self.run.evidence / self.store.name
-
-    @property
     def image(self) -> Path:
         """The state that was activated, for counting what was written since."""
         return self.evidence / "activated.db"
-
-    @property
-    def target(self) -> str:
-        """What the live link says once this run's generation is live."""
-        return target_of(self.run.id)
-
-    @property
-    def generation(self) -> Path:
-        """The database of this run's generation."""
-        return database_of(self.store, self.target)
-
-    def pinned_generations(self) -> frozenset[str]:
-        """The names of generations that earlier runs kept as evidence."""
-        pins = (self.run.state / "evidence").glob(f"*/{self.store.name}/{PIN}")
-        return frozenset(target_of(pin.parent.parent.name).rpartition("/")[2] for pin in pins)
-
-
-def at_least_one(value: object, default: int, key: str) -> int:
-    """How many are kept. Raises BadInput for none: the last backup is never removed."""
-    number = whole(value, default, key)
-    if number < 1:
-        raise BadInput(f"{key} must be 1 or more: the last backup is never removed")
-    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -114,3 +115,21 @@ def fsync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_tree(place: Path) -> None:
+    """Remove a copy of our own, if it is there, whatever rights its directories have."""
+    if place.is_symlink() or place.is_file():
+        place.unlink()
+    if not place.is_dir():
+        return
+    open_up(place)
+    shutil.rmtree(place)
+
+
+def open_up(directory: Path) -> None:
+    """Let ourselves remove what lies in a directory of our own and below it."""
+    directory.chmod(0o700)
+    for inner in directory.iterdir():
+        if inner.is_dir() and not inner.is_symlink():
+            open_up(inner)

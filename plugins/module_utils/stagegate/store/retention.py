@@ -7,7 +7,6 @@ go to.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from pathlib import Path
 from ..files import fsync_dir
 from ..history import runs
 from ..ledger import Entry
+from .copying import remove_tree
 from .generations import LEFT_PREFIX, read_link
-from .manifest import FILE, PIN
-from .model import GENERATIONS, Store
-from .task import Task
+from .model import GENERATIONS, Place
+from .task import FILE, PIN, PlaceTask
 
 DAILY = "daily-"
 GENERATION = "gen-"
@@ -38,7 +37,7 @@ class Removal:
         return self.backups + self.generations + self.scratch
 
 
-def plan_removal(task: Task, entries: Iterable[Entry]) -> Removal:
+def plan_removal(task: PlaceTask, entries: Iterable[Entry]) -> Removal:
     """Decide what may go; changes nothing."""
     entries = tuple(entries)
     needed = needed_runs(task, entries)
@@ -49,7 +48,7 @@ def plan_removal(task: Task, entries: Iterable[Entry]) -> Removal:
     )
 
 
-def needed_runs(task: Task, entries: tuple[Entry, ...]) -> frozenset[str]:
+def needed_runs(task: PlaceTask, entries: tuple[Entry, ...]) -> frozenset[str]:
     """The run of this call, every unfinished one, and the last that ended."""
     unfinished = {summary.id for summary in runs(entries) if summary.unfinished}
     return frozenset({task.run.id, *unfinished, *last_ended(entries)})
@@ -62,7 +61,7 @@ def last_ended(entries: tuple[Entry, ...]) -> frozenset[str]:
 
 
 def needed_targets(
-    store: Store, needed: frozenset[str], entries: tuple[Entry, ...]
+    store: Place, needed: frozenset[str], entries: tuple[Entry, ...]
 ) -> frozenset[str]:
     """The names of generations that are live, or that a needed run came from or goes to.
 
@@ -77,7 +76,7 @@ def needed_targets(
     return frozenset(Path(target).name for target in named if target)
 
 
-def old_backups(task: Task, needed: frozenset[str]) -> tuple[Path, ...]:
+def old_backups(task: PlaceTask, needed: frozenset[str]) -> tuple[Path, ...]:
     """Backups of this store beyond the newest; daily ones are counted apart.
 
     A backup without a manifest was never finished: it counts for nothing and is not kept.
@@ -103,7 +102,7 @@ def is_needed(backup: Path, needed: frozenset[str]) -> bool:
 
 
 def old_generations(
-    task: Task, needed: frozenset[str], targets: frozenset[str]
+    task: PlaceTask, needed: frozenset[str], targets: frozenset[str]
 ) -> tuple[Path, ...]:
     """Generations beyond the newest, never one that is live, pinned, or named by a needed run."""
     if not task.store.generations.is_dir():
@@ -133,7 +132,7 @@ def run_of(generation: str) -> str:
     return name[len(GENERATION) :].split(".")[0] if name.startswith(GENERATION) else ""
 
 
-def old_scratch(task: Task, going: frozenset[str]) -> tuple[Path, ...]:
+def old_scratch(task: PlaceTask, going: frozenset[str]) -> tuple[Path, ...]:
     """Scratch of this store that belongs to no run that is still going."""
     found = (task.run.state / "scratch").glob(f"*/{task.store.name}")
     return tuple(sorted(p for p in found if p.parent.name not in going))
@@ -144,9 +143,9 @@ def remove(places: Iterable[Path]) -> None:
     for place in places:
         doomed = place.with_name(f".removing-{place.name}")
         if doomed.exists():
-            shutil.rmtree(doomed)
+            remove_tree(doomed)
         place.rename(doomed)
         fsync_dir(place.parent)
-        shutil.rmtree(doomed)
+        remove_tree(doomed)
         if place.parent.name != GENERATIONS and not any(place.parent.iterdir()):
             place.parent.rmdir()

@@ -26,10 +26,11 @@ UNTOUCHED = "every service and all data"
 
 @dataclass(frozen=True)
 class Need:
-    """How many bytes a run will write below a directory."""
+    """How many bytes a run will write below a directory, and how many names."""
 
     directory: Path
     bytes: int
+    inodes: int = INODES_NEEDED
 
 
 def existing(path: Path) -> Path:
@@ -70,12 +71,13 @@ def refuse_shortage(needs: list[Need], reserve: int) -> None:
     by_device: dict[int, list[Need]] = {}
     for need in needs:
         place = existing(need.directory)
-        by_device.setdefault(place.stat().st_dev, []).append(Need(place, need.bytes))
+        by_device.setdefault(place.stat().st_dev, []).append(Need(place, need.bytes, need.inodes))
     for group in by_device.values():
-        refuse_full(group[0].directory, sum(need.bytes for need in group) + reserve)
+        inodes = max(INODES_NEEDED, sum(n.inodes for n in group if n.inodes > INODES_NEEDED))
+        refuse_full(group[0].directory, sum(need.bytes for need in group) + reserve, inodes)
 
 
-def refuse_full(place: Path, needed: int) -> None:
+def refuse_full(place: Path, needed: int, inodes: int = INODES_NEEDED) -> None:
     """Raise Refused unless one file system has so many bytes free, and inodes."""
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
@@ -87,9 +89,9 @@ def refuse_full(place: Path, needed: int) -> None:
             untouched=UNTOUCHED,
             next="free space there, or lower stores[].reserve_mb",
         )
-    if status.f_files and status.f_favail < INODES_NEEDED:  # some file systems count none
+    if status.f_files and status.f_favail < inodes:  # some file systems count none
         raise Refused(
-            f"not enough inodes below {place}: needed {INODES_NEEDED}, free {status.f_favail}, "
+            f"not enough inodes below {place}: needed {inodes}, free {status.f_favail}, "
             f"though {megabytes(free)} MB are free",
             now="nothing was changed",
             untouched=UNTOUCHED,

@@ -1,0 +1,163 @@
+"""One directory with all that lies in it, walked so that no link leads the walk elsewhere.
+
+Every name is opened relative to the open directory that holds it and never followed: what a service
+plants under a name between two looks leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import StepFailed
+
+DEPTH = 100
+"""Directories within directories; each level keeps one descriptor open."""
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+TOP = "."
+KINDS = {
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name in a tree. ``directory`` is the open descriptor of what holds it, during the walk.
+
+    ``path`` is relative to the top, which itself is ``.``; ``link`` is where a link leads.
+    """
+
+    path: str
+    name: str
+    directory: int
+    status: os.stat_result
+    link: str = ""
+
+    @property
+    def kind(self) -> str:
+        """file, directory or link."""
+        if stat.S_ISDIR(self.status.st_mode):
+            return "directory"
+        return "link" if stat.S_ISLNK(self.status.st_mode) else "file"
+
+
+def order(path: str) -> tuple[bytes, ...]:
+    """The place of a path in every walk: name by name, as bytes."""
+    return () if path == TOP else tuple(os.fsencode(path).split(b"/"))
+
+
+def walk(top: Path, live: bool = False) -> Iterator[Entry]:
+    """Every name of a tree in one order, each directory before what it holds.
+
+    ``live``: names may vanish while they are looked at, and are passed over. Raises StepFailed for
+    what a copy could not stand for: a device, a pipe, a socket, a hard link, a link that leads out,
+    another file system.
+    """
+    try:
+        descriptor = os.open(top, DIRECTORY)
+    except NotADirectoryError as error:
+        raise refused(top, TOP, "it is not a directory") from error
+    try:
+        status = os.fstat(descriptor)
+        yield Entry(TOP, "", descriptor, status)
+        yield from below(top, descriptor, (), (status.st_dev, live))
+    finally:
+        os.close(descriptor)
+
+
+def below(
+    top: Path, descriptor: int, parents: tuple[str, ...], where: tuple[int, bool]
+) -> Iterator[Entry]:
+    """Every name below an open directory; ``where`` is the tree's device, and whether it lives."""
+    if len(parents) > DEPTH:
+        raise refused(top, "/".join(parents), f"it lies more than {DEPTH} directories deep")
+    for name in sorted(os.listdir(descriptor), key=os.fsencode):
+        try:
+            entry = look(descriptor, name, parents)
+        except FileNotFoundError:
+            if where[1]:
+                continue
+            raise
+        refuse_strange(top, entry, where[0])
+        if entry.kind != "directory":
+            yield entry
+            continue
+        try:
+            inner = os.open(name, DIRECTORY, dir_fd=descriptor)
+        except FileNotFoundError:
+            if where[1]:
+                continue
+            raise
+        try:
+            yield entry
+            yield from below(top, inner, (*parents, name), where)
+        finally:
+            os.close(inner)
+
+
+def look(descriptor: int, name: str, parents: tuple[str, ...]) -> Entry:
+    """One name in an open directory."""
+    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    link = os.readlink(name, dir_fd=descriptor) if stat.S_ISLNK(status.st_mode) else ""
+    return Entry("/".join((*parents, name)), name, descriptor, status, link)
+
+
+def refuse_strange(top: Path, entry: Entry, device: int) -> None:
+    """Raise StepFailed for a name that a copy of the tree could not stand for."""
+    status = entry.status
+    if status.st_dev != device:
+        raise refused(top, entry.path, "it lies on another file system")
+    what = KINDS.get(stat.S_IFMT(status.st_mode))
+    if what:
+        raise refused(top, entry.path, f"it is {what}")
+    if entry.kind == "file" and status.st_nlink > 1:
+        raise refused(
+            top, entry.path, f"it has {status.st_nlink} hard links, of which a copy keeps one"
+        )
+    if entry.kind == "link" and leads_out(entry.path, entry.link):
+        raise refused(top, entry.path, f"its link leads out of the tree, to {entry.link}")
+
+
+def leads_out(path: str, link: str) -> bool:
+    """True for a link that does not stay below the top, wherever the tree lies."""
+    if link.startswith("/"):
+        return True
+    depth = path.count("/")
+    for part in link.split("/"):
+        if part == "..":
+            depth -= 1
+        elif part not in ("", "."):
+            depth += 1
+        if depth < 0:
+            return True
+    return False
+
+
+def refused(top: Path, path: str, reason: str) -> StepFailed:
+    """The words for a tree that cannot be kept."""
+    place = str(top) if path == TOP else f"{top}/{shown(path)}"
+    return StepFailed(
+        f"{place} cannot be kept with the rest: {reason}",
+        now="it was left as it is",
+        untouched="the live data",
+        next="move it out of the store, or replace it by ordinary files",
+    )
+
+
+def shown(path: str) -> str:
+    """A path as it may be printed: control characters and odd bytes are escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in path)
+
+
+def identities(top: Path) -> dict[tuple[int, int], str]:
+    """Device and inode of every file and directory of a tree."""
+    return {
+        (entry.status.st_dev, entry.status.st_ino): f"{top}/{entry.path}" for entry in walk(top)
+    }
