@@ -14,7 +14,7 @@ from typing import Any
 
 from knowledge.durable import append_line
 from knowledge.settings import StartupError
-from knowledge.shapes import TOMBSTONE, Fact, best, shape_of, tombstone
+from knowledge.shapes import TOMBSTONE, Fact, best, shape_of, text_of, tombstone
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Facts:
         self._offset = 0
         self._lines = 0
         self._facts: dict[str, Fact] = {}
+        self._texts: dict[str, str] = {}
         self._bad: list[BadLine] = []
         self.refresh()
 
@@ -77,6 +78,10 @@ class Facts:
             self._bad.append(BadLine(self._lines, start, str(error)))
             return
         apply(record, self._facts)
+        if TOMBSTONE in record:
+            self._texts.pop(record[TOMBSTONE], None)
+        else:
+            self._texts[record["id"]] = text_of(record)
 
     def append(self, record: Fact) -> None:
         """Store one record; returns when it is on the disk."""
@@ -111,7 +116,9 @@ class Facts:
 
     def search(self, question: str, limit: int) -> list[Fact]:
         """Return the facts that answer a question best."""
-        return best(self.all(), question, limit)
+        self.refresh()
+        with self._lock:
+            return [self._facts[fact_id] for fact_id in best(self._texts, question, limit)]
 
     def shapes(self) -> Counter[str]:
         """Return how many facts there are of each shape."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knowledge.contexts import Contexts, Text, name_of
@@ -12,6 +12,7 @@ from knowledge.reference import REFERENCE
 from knowledge.shapes import Fact, for_context
 from toon_adapter import KnowledgeTOONAdapter, damage
 
+Sizes = dict[str, int]
 NEWEST = 200
 """Facts that the saving of tokens is measured on, beside those of the reference."""
 TOGETHER = 20
@@ -47,6 +48,7 @@ class Quality:
         self._lock = threading.Lock()
         self._damage: dict[str, tuple[Fact, str]] = {}
         self._faults: dict[Text, str] = {}
+        self._sizes: dict[tuple[str, ...], Sizes] = {}
 
     def look(self) -> Look:
         """Return what holds now."""
@@ -68,21 +70,38 @@ class Quality:
         return text.faults() if known is None else known
 
     def saving(self) -> dict[str, int | float]:
-        """Return what TOON saves on the newest facts."""
-        return saving_of(self._facts.all()[-NEWEST:])
+        """Return what TOON saves on the newest facts, a group once and again when it changes."""
+        facts = self._facts.all()
+        first = max(0, len(facts) - NEWEST) // TOGETHER * TOGETHER
+        with self._lock:
+            groups = in_groups(facts[first:])
+            known = self._sizes
+            self._sizes = {ids: known.get(ids) or sizes_of(group) for ids, group in groups.items()}
+            return saving_of_sizes(self._sizes.values())
 
 
 def saving_of(facts: Sequence[Fact]) -> dict[str, int | float]:
     """Return the tokens of facts as JSON and as TOON, in contexts of usual size."""
-    sizes = [
-        KnowledgeTOONAdapter.compare_formats([for_context(fact) for fact in group])["tokens"]
-        for group in in_groups([*REFERENCE, *facts])
-    ]
+    return saving_of_sizes(sizes_of(group) for group in in_groups(facts).values())
+
+
+def sizes_of(group: Sequence[Fact]) -> Sizes:
+    """Return the tokens of one context in either form."""
+    chosen = [for_context(fact) for fact in group]
+    tokens: Sizes = KnowledgeTOONAdapter.compare_formats(chosen)["tokens"]
+    return tokens
+
+
+def saving_of_sizes(groups: Iterable[Sizes]) -> dict[str, int | float]:
+    """Return the tokens of all groups together, and how much shorter TOON is."""
+    sizes = list(groups)
     as_json, as_toon = (sum(size[name] for size in sizes) for name in ("json", "toon"))
     percent = round((as_json - as_toon) / as_json * 100, 2)
     return {"json": as_json, "toon": as_toon, "reduction_percent": percent}
 
 
-def in_groups(facts: Sequence[Fact]) -> list[Sequence[Fact]]:
-    """Return facts as contexts take them."""
-    return [facts[start : start + TOGETHER] for start in range(0, len(facts), TOGETHER)]
+def in_groups(facts: Sequence[Fact]) -> dict[tuple[str, ...], Sequence[Fact]]:
+    """Return facts as contexts take them, those of the reference first, by the ids in each."""
+    starts = range(0, len(facts), TOGETHER)
+    groups = [REFERENCE, *(facts[start : start + TOGETHER] for start in starts)]
+    return {tuple(fact["id"] for fact in group): group for group in groups}

@@ -8,7 +8,7 @@ three stand in one file, and none is rewritten.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -83,19 +83,20 @@ def for_context(fact: Mapping[str, Any]) -> Fact:
     }
 
 
-def said_of(fact: Mapping[str, Any], wanted: Iterable[str]) -> int:
-    """Return how many of the wanted words a fact says."""
+def text_of(fact: Mapping[str, Any]) -> str:
+    """Return the text in which a fact is searched."""
     seen = for_context(fact)
-    text = " ".join([seen["title"], seen["summary"], *map(str, seen["tags"])]).lower()
-    return sum(word in text for word in wanted)
+    return " ".join([seen["title"], seen["summary"], *map(str, seen["tags"])]).lower()
 
 
-def best(facts: Sequence[Fact], question: str, limit: int) -> list[Fact]:
-    """Return the facts with the most words of a question, the newest first among equals."""
+def best(texts: Mapping[str, str], question: str, limit: int) -> list[str]:
+    """Return the ids of the texts with the most words of a question; the last first of equals."""
     wanted = set(question.lower().split())
-    counted = [(said_of(fact, wanted), number, fact) for number, fact in enumerate(facts)]
-    found = sorted((each for each in counted if each[0]), key=lambda each: each[:2], reverse=True)
-    return [fact for _, _, fact in found[:limit]]
+    counted = [
+        (sum(word in text for word in wanted), number, fact_id)
+        for number, (fact_id, text) in enumerate(texts.items())
+    ]
+    return [fact_id for said, _, fact_id in sorted(counted, reverse=True)[:limit] if said]
 
 
 def today() -> str:

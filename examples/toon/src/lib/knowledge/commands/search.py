@@ -9,7 +9,7 @@ from pathlib import Path
 
 from knowledge.facts import read_facts
 from knowledge.settings import StartupError, read_place
-from knowledge.shapes import best
+from knowledge.shapes import best, text_of
 from knowledge.web import refuse
 
 
@@ -23,7 +23,9 @@ def main(_root: Path) -> int:
         facts = read_facts(read_place(os.environ, "TOON_FACTS", "the file of facts"))
     except StartupError as error:
         return refuse("toon-search", error)
-    found = best(facts, given.question, given.limit)
-    for fact in found:
-        print(json.dumps(fact, ensure_ascii=False))
+    known = {fact["id"]: fact for fact in facts}
+    texts = {fact_id: text_of(fact) for fact_id, fact in known.items()}
+    found = best(texts, given.question, given.limit)
+    for fact_id in found:
+        print(json.dumps(known[fact_id], ensure_ascii=False))
     return 0 if found else 1
