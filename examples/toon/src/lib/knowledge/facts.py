@@ -45,6 +45,7 @@ class Facts:
         self._lines = 0
         self._facts: dict[str, Fact] = {}
         self._texts: dict[str, str] = {}
+        self._shapes: dict[str, str] = {}
         self._bad: list[BadLine] = []
         self.refresh()
 
@@ -80,8 +81,10 @@ class Facts:
         apply(record, self._facts)
         if TOMBSTONE in record:
             self._texts.pop(record[TOMBSTONE], None)
+            self._shapes.pop(record[TOMBSTONE], None)
         else:
             self._texts[record["id"]] = text_of(record)
+            self._shapes[record["id"]] = shape_of(record)
 
     def append(self, record: Fact) -> None:
         """Store one record; returns when it is on the disk."""
@@ -122,7 +125,9 @@ class Facts:
 
     def shapes(self) -> Counter[str]:
         """Return how many facts there are of each shape."""
-        return Counter(shape_of(fact) for fact in self.all())
+        self.refresh()
+        with self._lock:
+            return Counter(self._shapes.values())
 
     def close(self) -> None:
         """Close the file."""

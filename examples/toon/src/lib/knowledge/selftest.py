@@ -29,7 +29,7 @@ from toon_adapter import damage
 DEADLINE = 45.0  # for everything, in seconds
 ASKED = 50
 """Of the newest facts that are asked for one by one; every other one is read from the file."""
-NAMED = 20
+NAMED = 8
 TROUBLE = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
 CONTENT = (
     "Selftest of the knowledge base\nA fact that a release writes while it is tried must be found"
