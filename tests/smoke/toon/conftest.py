@@ -56,6 +56,12 @@ class Place:
     python: str
     python_toon: str
 
+    @property
+    def wanted_toon(self) -> str:
+        """The version of python-toon that the release must have been built with."""
+        known: dict[str, str] = json.loads(self.python_toon)
+        return known.get(self.release, known["others"])
+
 
 @pytest.fixture(scope="session")
 def place() -> Place:

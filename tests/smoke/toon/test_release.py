@@ -27,8 +27,8 @@ def test_t01_the_deployed_release_answers(place, service):
 def test_t02_python_toon_is_the_one_decided_on(place, service, on_host, measured):
     health = service.expect(200, "GET", "/health")
     installed = on_host("from importlib.metadata import version; print(version('python-toon'))")
-    assert (health["python_toon"], installed.strip()) == (place.python_toon, place.python_toon)
-    measured(f"python-toon {place.python_toon}")
+    assert (health["python_toon"], installed.strip()) == (place.wanted_toon, place.wanted_toon)
+    measured(f"python-toon {place.wanted_toon}")
 
 
 def test_t03_the_adapter_can_be_imported(on_host):
