@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.files_store.helpers import Host, make_host
+from tests.unit.files_store.helpers import make_host
+from tests.unit.plain.host import Host
 from tests.unit.sqlite.conftest import small_disk, tmp_path
 
 __all__ = ["small_disk", "tmp_path"]

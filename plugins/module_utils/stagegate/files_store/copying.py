@@ -69,7 +69,7 @@ def copy_tree(
     total = Sum(out)
     try:
         unfinished: list[tuple[str, Entry]] = []
-        for entry in walk(source, live):
+        for entry in walk(source, live=live):
             while unfinished and not entry.path.startswith(unfinished[-1][0]):
                 dress(target, unfinished.pop()[1])
             if entry.kind == "directory":

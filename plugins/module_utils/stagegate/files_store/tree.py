@@ -19,6 +19,7 @@ DEPTH = 100
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 TOP = "."
+TYPES = {stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFREG: "file"}
 KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
@@ -42,10 +43,21 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """file, directory or link."""
-        if stat.S_ISDIR(self.status.st_mode):
-            return "directory"
-        return "link" if stat.S_ISLNK(self.status.st_mode) else "file"
+        """file, directory, link; or other, which no copy can stand for."""
+        return TYPES.get(stat.S_IFMT(self.status.st_mode), "other")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a tree is walked.
+
+    ``live``: names may vanish while they are looked at, and are passed over. ``strict``: what a
+    copy could not stand for is refused.
+    """
+
+    device: int
+    live: bool
+    strict: bool
 
 
 def order(path: str) -> tuple[bytes, ...]:
@@ -53,12 +65,11 @@ def order(path: str) -> tuple[bytes, ...]:
     return () if path == TOP else tuple(os.fsencode(path).split(b"/"))
 
 
-def walk(top: Path, live: bool = False) -> Iterator[Entry]:
+def walk(top: Path, *, live: bool = False, strict: bool = True) -> Iterator[Entry]:
     """Every name of a tree in one order, each directory before what it holds.
 
-    ``live``: names may vanish while they are looked at, and are passed over. Raises StepFailed for
-    what a copy could not stand for: a device, a pipe, a socket, a hard link, a link that leads out,
-    another file system.
+    Raises StepFailed, when it is ``strict``, for a device, a pipe, a socket, a hard link, a link
+    that leads out, another file system; always for what is nested too deep.
     """
     try:
         descriptor = os.open(top, DIRECTORY)
@@ -67,37 +78,36 @@ def walk(top: Path, live: bool = False) -> Iterator[Entry]:
     try:
         status = os.fstat(descriptor)
         yield Entry(TOP, "", descriptor, status)
-        yield from below(top, descriptor, (), (status.st_dev, live))
+        yield from below(top, descriptor, (), Manner(status.st_dev, live, strict))
     finally:
         os.close(descriptor)
 
 
-def below(
-    top: Path, descriptor: int, parents: tuple[str, ...], where: tuple[int, bool]
-) -> Iterator[Entry]:
-    """Every name below an open directory; ``where`` is the tree's device, and whether it lives."""
+def below(top: Path, descriptor: int, parents: tuple[str, ...], manner: Manner) -> Iterator[Entry]:
+    """Every name below an open directory."""
     if len(parents) > DEPTH:
         raise refused(top, "/".join(parents), f"it lies more than {DEPTH} directories deep")
     for name in sorted(os.listdir(descriptor), key=os.fsencode):
         try:
             entry = look(descriptor, name, parents)
         except FileNotFoundError:
-            if where[1]:
+            if manner.live:
                 continue
             raise
-        refuse_strange(top, entry, where[0])
+        if manner.strict:
+            refuse_strange(top, entry, manner.device)
         if entry.kind != "directory":
             yield entry
             continue
         try:
             inner = os.open(name, DIRECTORY, dir_fd=descriptor)
         except FileNotFoundError:
-            if where[1]:
+            if manner.live:
                 continue
             raise
         try:
             yield entry
-            yield from below(top, inner, (*parents, name), where)
+            yield from below(top, inner, (*parents, name), manner)
         finally:
             os.close(inner)
 
@@ -159,5 +169,6 @@ def shown(path: str) -> str:
 def identities(top: Path) -> dict[tuple[int, int], str]:
     """Device and inode of every file and directory of a tree."""
     return {
-        (entry.status.st_dev, entry.status.st_ino): f"{top}/{entry.path}" for entry in walk(top)
+        (entry.status.st_dev, entry.status.st_ino): f"{top}/{entry.path}"
+        for entry in walk(top, live=True, strict=False)
     }

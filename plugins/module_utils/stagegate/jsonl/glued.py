@@ -28,16 +28,15 @@ def glued_parts(text: str, deepest: int) -> list[int]:
 def whole_values(text: str) -> list[int]:
     """Where each of the values that follow one another ends; the last takes what is left.
 
-    Empty when what is left does not begin like an object or an array.
+    Only an object or an array follows another value. Empty when something else is left.
     """
     ends: list[int] = []
     place = skip(text, 0)
-    while place < len(text) and len(ends) < MOST_PARTS:
+    while place < len(text) and len(ends) < MOST_PARTS and (not ends or text[place] in "{["):
         try:
-            end = parse_json(text, place)[1]
+            place = skip(text, parse_json(text, place)[1])
         except (ValueError, RecursionError, MemoryError):
             break
-        place = skip(text, end)
         ends.append(place)
     if place == len(text):
         return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from .rules import Rules
 
 REFUSE, ACCEPT = "refuse", "accept"
+
+SHOWN = 400
+"""Bytes of a bad line that a command shows."""
 
 KINDS: dict[str, tuple[bool, str]] = {
     "blank": (True, "a line with nothing on it, or with white space alone"),
@@ -117,23 +121,54 @@ class Report:
         evidence["torn"] = self.torn.as_evidence() if self.torn else None
         return evidence
 
-    def refuse_bad(self) -> None:
-        """Raise GateRed for a bad file, GateUnknown for one that changed meanwhile."""
+    def refuse_bad(self, result: Mapping[str, Any] | None = None) -> None:
+        """Raise BadLines for a bad file, FileChanged for one that changed meanwhile.
+
+        ``result`` goes into the failed module's result, by default the evidence alone.
+        """
         if self.good:
             return
         counted = ", ".join(f"{number} {kind}" for kind, number in sorted(self.counts.items()))
         first = self.findings[0]
         if self.verdict == "unknown":
-            raise GateUnknown(
+            raise FileChanged(
+                result or {"evidence": self.as_evidence()},
                 f"{self.path} changed while it was read: {first.message}",
                 now="nothing is known of its content",
                 untouched=self.path,
                 next="validate it again when nobody rewrites it",
             )
-        raise GateRed(
-            f"{self.path} has {self.records} records and {sum(self.counts.values())} findings "
-            f"({counted}); the first is in {first}: {first.context}",
-            now=f"the first {self.end} bytes are unbroken",
+        length = max(1, min(first.length, SHOWN))
+        raise BadLines(
+            result or {"evidence": self.as_evidence()},
+            f"{self.path} has {self.records} records, and lines that are none ({counted}); "
+            f"the first: {first}",
+            now=f"its first {self.end} bytes are unbroken",
             untouched=self.path,
-            next=f"look at it: tail -c +{first.offset + 1} {self.path} | head -c {first.length}",
+            next=f"look at it: tail -c +{first.offset + 1} {shlex.quote(self.path)} "
+            f"| head -c {length} | cat -v",
         )
+
+
+class BadLines(GateRed):
+    """A file has lines that are no records; the result of a module carries the evidence."""
+
+    def __init__(self, result: Mapping[str, Any], what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.result = result
+
+    def as_result(self) -> dict[str, Any]:
+        """The failure with its evidence."""
+        return {**super().as_result(), **self.result}
+
+
+class FileChanged(GateUnknown):
+    """A file changed while it was read, so that nothing is proved."""
+
+    def __init__(self, result: Mapping[str, Any], what: str, **parts: Any) -> None:
+        super().__init__(what, **parts)
+        self.result = result
+
+    def as_result(self) -> dict[str, Any]:
+        """The failure with its evidence."""
+        return {**super().as_result(), **self.result}

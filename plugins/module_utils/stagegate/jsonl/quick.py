@@ -23,6 +23,7 @@ Lines that orjson writes again to the byte need no other proof than that of the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Optional
 
 SEPARATOR = b"7205759403792793"
@@ -45,6 +46,7 @@ Quick = Callable[[bytes], Optional[list[Any]]]
 """The records of whole lines, without the last newline; None when that cannot be proved."""
 
 
+@lru_cache(maxsize=8)
 def read_quick(deepest: int) -> Quick | None:
     """A judge of many lines; None where orjson is missing, or does not keep its limits."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -106,7 +105,7 @@ def complaint_of(schema: Mapping[str, Any], name: str) -> Complaint:
 def read_library(name: str) -> Any:
     """The library; raises Refused where the host has none."""
     try:
-        return importlib.import_module("jsonschema")
+        import jsonschema  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise Refused(
             f"the record kind {name} has a schema, but this host has no library to judge by it",
@@ -115,3 +114,4 @@ def read_library(name: str) -> Any:
             next="install the Debian package python3-jsonschema on the host, "
             "or take the schema out of the kind",
         ) from error
+    return jsonschema

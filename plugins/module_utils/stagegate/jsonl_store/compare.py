@@ -22,7 +22,7 @@ from ..files import make_private_dir
 from ..jsonl.rules import Rules
 from .lines import Piece, digest_range, line_at, pieces, sound_end
 
-BATCH = 5000
+BATCH = 1000
 SHOWN = 5
 TEXT_SHOWN = 60
 RECORD, OTHER = "r", "o"

@@ -78,7 +78,7 @@ def run_program(
             cwd=str(place.parent),
             environment={"PYTHONPATH": str(release / "lib")},
         )
-    except PermissionError as error:
+    except OSError as error:  # it never began: it is not executable, or its interpreter is missing
         raise StepFailed(
             f"the migration {program.name} of {release.name} cannot be run: {error.strerror}",
             now="it was not run; the live data are as they were",

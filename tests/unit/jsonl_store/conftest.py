@@ -1,0 +1,25 @@
+"""A host for each test, in memory where there is room, and small file systems to fill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.jsonl_store.helpers import make_host
+from tests.unit.plain.host import Host
+from tests.unit.sqlite.conftest import small_disk, tmp_path
+
+__all__ = ["small_disk", "tmp_path"]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Twenty facts that are live in a generation."""
+    return make_host(tmp_path)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is writing: a tail that is torn stays torn, and need not be waited for."""
+    monkeypatch.setattr("stagegate.jsonl_store.content.PATIENCE", 0.0)
