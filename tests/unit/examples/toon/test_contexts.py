@@ -36,6 +36,7 @@ def test_1_0_refuses_a_context_that_would_destroy_a_fact_and_names_it(unpacked, 
         assert f'{bad} ("Bad")' in told["detail"]
         assert good not in told["detail"]
         assert service.get("/contexts/mine")[0] == 404
+        assert service.get("/round-trip")[1]["lost"].keys() == {bad}
     assert base.texts() == {}
 
 

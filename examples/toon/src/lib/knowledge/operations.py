@@ -85,6 +85,7 @@ class Knowledge:
             Operation("DELETE", "/contexts/{name}", self.remove_context),
             Operation("GET", "/monitor", self.monitor),
             Operation("GET", "/tokens", self.tokens),
+            Operation("GET", "/round-trip", self.round_trip),
         )
 
     def extract(self, call: Call) -> tuple[int, Any]:
@@ -179,6 +180,11 @@ class Knowledge:
     def tokens(self, _call: Call) -> tuple[int, Any]:
         """Return what TOON saves on the newest facts."""
         return 200, self.quality.saving()
+
+    def round_trip(self, _call: Call) -> tuple[int, Any]:
+        """Return which stored facts TOON does not give back, and how they come."""
+        look = self.quality.look()
+        return 200, {"checked": look.checked, "lost": look.lost}
 
 
 def request_of(given: Mapping[str, Any]) -> Request:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from knowledge.contexts import Contexts, Text, name_of
+from knowledge.contexts import Contexts, Text
 from knowledge.facts import Facts
 from knowledge.reference import REFERENCE
 from knowledge.shapes import Fact, for_context
@@ -21,7 +21,7 @@ TOGETHER = 20
 
 @dataclass(frozen=True)
 class Look:
-    """One look at everything: `lost` names facts that TOON does not give back, and how they come.
+    """One look at everything: `lost` has the ids of facts that TOON does not give back, and how.
 
     `checked` counts the facts, those of the reference included, so that it is never 0.
     `undecodable` names files of contexts, of which there are `contexts`, with what is wrong in
@@ -54,7 +54,7 @@ class Quality:
         """Return what holds now."""
         with self._lock:
             facts = [*REFERENCE, *self._facts.all()]
-            lost = {name_of(fact): how for fact in facts if (how := self._damage_of(fact))}
+            lost = {fact["id"]: how for fact in facts if (how := self._damage_of(fact))}
             self._faults = {text: self._faults_of(text) for text in self._contexts.all()}
             wrong = {text.file: fault for text, fault in self._faults.items() if fault}
             return Look(len(facts), lost, len(self._faults), wrong)
