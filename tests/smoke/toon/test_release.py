@@ -72,10 +72,15 @@ def test_t09_no_stored_fact_is_lost_in_silence(service, data, measured):
     told = service.expect(200, "GET", "/round-trip")
     assert service.metrics()["toon_round_trip_lost"] == len(told["lost"])
     for fact_id in list(told["lost"])[:5]:
-        refused = data.context({"id": fact_id})
-        assert (refused.status, refused.json["error"]) == (422, "not_kept")
-        assert fact_id in refused.json["detail"]
-    measured(f"{len(told['lost'])} of {told['checked']} facts cannot be rendered")
+        rendered = data.context({"id": fact_id})
+        # What is lost may be a field that a context does not have.
+        if rendered.status == 201:
+            (found,) = service.expect(200, "GET", f"/contexts/{data.mark}")["facts"]
+            assert found["id"] == fact_id
+        else:
+            assert (rendered.status, rendered.json["error"]) == (422, "not_kept")
+            assert fact_id in rendered.json["detail"]
+    measured(f"{len(told['lost'])} of {told['checked']} facts do not come back from TOON")
 
 
 def test_t10_every_stored_context_can_be_decoded(service, measured):
