@@ -43,8 +43,9 @@ lock: setup ## Resolve requirements.in anew into requirements.lock
 artifacts: setup ## Build the example releases that the tests and the demo deploy
 	python examples/abathur/build.py
 	python examples/sparkle/build.py
+	python examples/toon/build.py
 
-demo: setup ## Deploy, break and put back a small system on this machine (SYSTEM=abathur)
+demo: setup ## Deploy, break and put back a small system on this machine (SYSTEM=abathur, toon)
 	python examples/$(or $(SYSTEM),abathur)/build.py
 	python examples/demo.py --system $(or $(SYSTEM),abathur)
 

@@ -1,9 +1,11 @@
 """Build the releases of an example system: one tar each, the same to the byte wherever it is built.
 
 A release is the system's source tree in `src/`, overlaid by the release that it is based on and
-then by its own folder in `releases/`, with the locked dependencies unpacked beside it; these are
-downloaded once, by their hashes, into .cache/wheels. The releases' digests are pinned in
-systems/<name>/releases.yml: a build that gives another one is refused until `--pin` rewrites it.
+then by its own folder in `releases/`, with the locked dependencies unpacked beside it: those of
+`requirements.lock` in `lib/`, unless the release or its base says in `libraries` which lock file
+fills which folder. Wheels are downloaded once, by their hashes, into .cache/wheels. The releases'
+digests are pinned in systems/<name>/releases.yml: a build that gives another one is refused until
+`--pin` rewrites it.
 """
 
 from __future__ import annotations
@@ -113,15 +115,75 @@ class Indented(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+class Lock:
+    """A file of locked requirements, and the wheels that it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def hashes(self) -> dict[str, set[str]]:
+        """Return the accepted sha256 sums of each locked requirement."""
+        hashes: dict[str, set[str]] = {}
+        name = ""
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            if requirement := re.match(r"([a-z0-9-]+)(\[[a-z0-9,-]+\])?==", line):
+                name = requirement[1]
+                hashes[name] = set()
+            elif digest := re.search(r"--hash=sha256:([0-9a-f]{64})", line):
+                hashes[name].add(digest[1])
+        return hashes
+
+    def find_wheels(self) -> dict[str, Path]:
+        """Return the cached wheel of each locked requirement that has one with the right hash."""
+        cached = {
+            hashlib.sha256(path.read_bytes()).hexdigest(): path for path in WHEELS.glob("*.whl")
+        }
+        return {
+            name: cached[digest]
+            for name, accepted in self.hashes().items()
+            for digest in accepted & cached.keys()
+        }
+
+    def fetch_wheels(self) -> list[Path]:
+        """Return the locked wheels, in order of names; download what the cache does not have."""
+        wheels = self.find_wheels()
+        if self.hashes().keys() - wheels.keys():
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes"]
+            options = ["--only-binary=:all:", "--no-deps", *TARGET, f"--dest={WHEELS}"]
+            done = subprocess.run([*command, *options, f"--requirement={self.path}"], check=False)
+            wheels = self.find_wheels()
+            missing = sorted(self.hashes().keys() - wheels.keys())
+            if done.returncode or missing:
+                raise BuildError(
+                    f"pip could not download {', '.join(missing)}; see its message above"
+                )
+        return [wheel for _, wheel in sorted(wheels.items())]
+
+    @cached_property
+    def unpacked(self) -> Tree:
+        """The wheels' files; the same objects each time, since most releases share them."""
+        tree: Tree = {}
+        for wheel in self.fetch_wheels():
+            with zipfile.ZipFile(wheel) as archive:
+                for item in archive.infolist():
+                    if item.is_dir():
+                        continue
+                    name = item.filename
+                    if ".data/" in name or name in tree:
+                        raise BuildError(f"{wheel.name} cannot simply be unpacked: {name}")
+                    tree[name] = Member(archive.read(item), 0o644)
+        return tree
+
+
 class System:
     """The system whose sources lie in `home`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.name = home.name
-        self.lock = home / "requirements.lock"
         self.pins = PROJECT / "systems" / self.name / "releases.yml"
         self.script = f"examples/{self.name}/build.py"
+        self._locks: dict[str, Lock] = {}
 
     def read_release(self, version: str) -> dict[str, Any]:
         """Read a release's description."""
@@ -141,57 +203,25 @@ class System:
         tree = self.source_of(base) if base else read_tree(self.home / "src")
         return {**tree, **read_tree(self.home / "releases" / version)}
 
-    def locked_hashes(self) -> dict[str, set[str]]:
-        """Return the accepted sha256 sums of each locked requirement."""
-        hashes: dict[str, set[str]] = {}
-        name = ""
-        for line in self.lock.read_text(encoding="utf-8").splitlines():
-            if requirement := re.match(r"([a-z0-9-]+)(\[[a-z0-9,-]+\])?==", line):
-                name = requirement[1]
-                hashes[name] = set()
-            elif digest := re.search(r"--hash=sha256:([0-9a-f]{64})", line):
-                hashes[name].add(digest[1])
-        return hashes
+    def lock(self, name: str = "requirements.lock") -> Lock:
+        """Return one of the system's files of locked requirements."""
+        return self._locks.setdefault(name, Lock(self.home / name))
 
-    def find_wheels(self) -> dict[str, Path]:
-        """Return the cached wheel of each locked requirement that has one with the right hash."""
-        cached = {
-            hashlib.sha256(path.read_bytes()).hexdigest(): path for path in WHEELS.glob("*.whl")
-        }
+    def libraries(self, version: str) -> Tree:
+        """Return the release's unpacked wheels, in the folders that it keeps them in."""
         return {
-            name: cached[digest]
-            for name, accepted in self.locked_hashes().items()
-            for digest in accepted & cached.keys()
+            f"{folder}/{name}": member
+            for folder, lock in self.locks_of(version).items()
+            for name, member in self.lock(lock).unpacked.items()
         }
 
-    def fetch_wheels(self) -> list[Path]:
-        """Return the locked wheels, in order of names; download what the cache does not have."""
-        wheels = self.find_wheels()
-        if self.locked_hashes().keys() - wheels.keys():
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes"]
-            options = ["--only-binary=:all:", "--no-deps", *TARGET, f"--dest={WHEELS}"]
-            done = subprocess.run([*command, *options, f"--requirement={self.lock}"], check=False)
-            wheels = self.find_wheels()
-            missing = sorted(self.locked_hashes().keys() - wheels.keys())
-            if done.returncode or missing:
-                raise BuildError(
-                    f"pip could not download {', '.join(missing)}; see its message above"
-                )
-        return [wheel for _, wheel in sorted(wheels.items())]
-
-    def libraries(self) -> Tree:
-        """Return the unpacked wheels, below lib/."""
-        tree: Tree = {}
-        for wheel in self.fetch_wheels():
-            with zipfile.ZipFile(wheel) as archive:
-                for item in archive.infolist():
-                    if item.is_dir():
-                        continue
-                    name = f"lib/{item.filename}"
-                    if ".data/" in name or name in tree:
-                        raise BuildError(f"{wheel.name} cannot simply be unpacked: {item.filename}")
-                    tree[name] = Member(archive.read(item), 0o644)
-        return tree
+    def locks_of(self, version: str) -> dict[str, str]:
+        """Return which lock file fills which folder: as the release says, or else its base."""
+        release = self.read_release(version)
+        if "libraries" in release:
+            return dict(release["libraries"])
+        base = release.get("based_on")
+        return self.locks_of(base) if base else {"lib": "requirements.lock"}
 
     def manifest(self, version: str, tree: Tree) -> bytes:
         """Return what the release is, and every other file's digest, mode and size."""
@@ -203,15 +233,15 @@ class System:
         }
         return (json.dumps(manifest, indent=1) + "\n").encode()
 
-    def write(self, version: str, shared: Tree, target: BinaryIO) -> None:
-        """Write the release's tar; `shared` are the libraries."""
-        tree = {**shared, **self.source_of(version)}
+    def write(self, version: str, target: BinaryIO) -> None:
+        """Write the release's tar."""
+        tree = {**self.libraries(version), **self.source_of(version)}
         pack(self.manifest(version, tree), tree, target)
 
-    def pin_of(self, version: str, shared: Tree) -> dict[str, Any]:
+    def pin_of(self, version: str) -> dict[str, Any]:
         """Return what an operator pins of a release."""
         release, digest = self.read_release(version), Digest()
-        self.write(version, shared, digest)  # type: ignore[arg-type] # all that a tar needs of it
+        self.write(version, digest)  # type: ignore[arg-type] # all that a tar needs of it
         pin = {"digest": str(digest), "migration_class": release["migration_class"]}
         if "expected_changes" in release:
             pin["expected_changes"] = release["expected_changes"]
@@ -249,8 +279,7 @@ def digest_of(path: Path) -> str:
 
 def run(system: System, dist: Path, pin: bool) -> None:
     """Build every release into `dist`; what is there already is not written again."""
-    shared = system.libraries()
-    pins = {version: system.pin_of(version, shared) for version in system.versions()}
+    pins = {version: system.pin_of(version) for version in system.versions()}
     if pin:
         system.write_pins(pins)
     else:
@@ -262,7 +291,7 @@ def run(system: System, dist: Path, pin: bool) -> None:
         target = dist / f"{system.name}-{version}.tar"
         if digest_of(target) != pinned["digest"]:
             with target.open("wb") as file:
-                system.write(version, shared, file)
+                system.write(version, file)
     print(f"{len(pins)} releases in {dist}")
 
 

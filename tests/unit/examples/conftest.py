@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from examples.abathur.build import SYSTEM
-from examples.building import System, Tree
+from examples.building import System
 
 EXAMPLE = SYSTEM.home
 TOOLS = EXAMPLE / "tools"
@@ -60,29 +60,23 @@ def _compiled_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def libraries() -> Tree:
-    """The locked dependencies, from the cache that `make artifacts` fills."""
-    return SYSTEM.libraries()
-
-
-def opened(system: System, version: str, libraries: Tree) -> tarfile.TarFile:
+def opened(system: System, version: str) -> tarfile.TarFile:
     """Build a release in memory and open it."""
     tar = BytesIO()
-    system.write(version, libraries, tar)
+    system.write(version, tar)
     tar.seek(0)
     return tarfile.open(fileobj=tar)
 
 
 @pytest.fixture(scope="session")
-def unpacked(libraries: Tree, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Unpack a release; the same folder for the same version."""
     root = tmp_path_factory.mktemp("releases")
 
     def unpack(version: str) -> Path:
         target = root / version
         if not target.exists():
-            with opened(SYSTEM, version, libraries) as archive:
+            with opened(SYSTEM, version) as archive:
                 archive.extractall(target, filter="data")
         return target
 

@@ -36,8 +36,8 @@ def test_a_build_elsewhere_gives_the_pinned_digests(tmp_path):
 
 
 @pytest.mark.parametrize("version", SYSTEM.versions())
-def test_the_manifest_names_every_other_file(version, libraries):
-    archive = opened(SYSTEM, version, libraries)
+def test_the_manifest_names_every_other_file(version):
+    archive = opened(SYSTEM, version)
     first, *others = archive.getmembers()
     assert first.name == "manifest.json"
     manifest = json.load(archive.extractfile(first))
@@ -55,8 +55,8 @@ def test_the_manifest_names_every_other_file(version, libraries):
     assert {"bin/abathur-api", "bin/abathur-workers", "bin/abathur-selftest"} <= found.keys()
 
 
-def test_a_member_says_nothing_of_the_machine_that_built_it(libraries):
-    for member in opened(SYSTEM, "1.1", libraries):
+def test_a_member_says_nothing_of_the_machine_that_built_it():
+    for member in opened(SYSTEM, "1.1"):
         assert member.isreg()
         assert (member.uid, member.gid, member.uname, member.gname, member.mtime) == (
             *(0, 0, "", ""),
@@ -80,14 +80,16 @@ def test_a_release_that_is_no_longer_there_is_refused_by_name():
         SYSTEM.compare(pins)
 
 
-def test_a_cached_wheel_that_was_changed_is_not_used(libraries, tmp_path, monkeypatch):
+def test_a_cached_wheel_that_was_changed_is_not_used(tmp_path, monkeypatch):
+    lock = SYSTEM.lock()
+    lock.fetch_wheels()
     for wheel in building.WHEELS.glob("*.whl"):
         shutil.copy(wheel, tmp_path)
     monkeypatch.setattr(building, "WHEELS", tmp_path)
-    assert SYSTEM.find_wheels().keys() == SYSTEM.locked_hashes().keys()
-    wheel = SYSTEM.find_wheels()["starlette"]
+    assert lock.find_wheels().keys() == lock.hashes().keys()
+    wheel = lock.find_wheels()["starlette"]
     wheel.write_bytes(wheel.read_bytes() + b" ")
-    assert "starlette" not in SYSTEM.find_wheels()
+    assert "starlette" not in lock.find_wheels()
 
 
 def test_what_tools_leave_in_a_source_tree_is_no_part_of_a_release(tmp_path):

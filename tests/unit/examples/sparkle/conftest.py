@@ -27,7 +27,7 @@ def write_tree(tree: Tree, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def libraries() -> Tree:
     """The locked dependencies, from the cache that `make artifacts` fills."""
-    return SYSTEM.libraries()
+    return SYSTEM.libraries("1.0")
 
 
 @pytest.fixture(scope="session")

@@ -24,11 +24,11 @@ def test_these_are_the_releases():
     assert SYSTEM.versions() == RELEASES
 
 
-def test_a_build_gives_the_pinned_digests(libraries):
+def test_a_build_gives_the_pinned_digests():
     pins = yaml.safe_load(SYSTEM.pins.read_text())["releases"]
-    SYSTEM.compare({version: SYSTEM.pin_of(version, libraries) for version in RELEASES})
+    SYSTEM.compare({version: SYSTEM.pin_of(version) for version in RELEASES})
     tar = BytesIO()
-    SYSTEM.write("1.0", libraries, tar)
+    SYSTEM.write("1.0", tar)
     assert pins["1.0"]["digest"] == f"sha256:{hashlib.sha256(tar.getvalue()).hexdigest()}"
 
 
@@ -37,8 +37,8 @@ def test_a_pin_that_differs_is_refused_with_the_command_that_changes_it():
         SYSTEM.compare({})
 
 
-def test_the_manifest_names_every_other_file(libraries):
-    archive = opened(SYSTEM, "1.1", libraries)
+def test_the_manifest_names_every_other_file():
+    archive = opened(SYSTEM, "1.1")
     first, *others = archive.getmembers()
     manifest = json.load(archive.extractfile(first))
     assert (manifest["name"], manifest["version"]) == ("sparkle", "1.1")

@@ -1,0 +1,1 @@
+"""The programs of a release for a command line."""
