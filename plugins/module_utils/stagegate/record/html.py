@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .account import moment
 from .chart import timeline
-from .html_proof import checklist, follow_ups, ledger_tail, smoke
+from .html_proof import checklist, follow_ups, ledger_tail, sign_offs, smoke
 from .html_state import backups, gates, hosts, rollback
 from .html_table import card
 from .icons import verdict_icon
@@ -61,6 +61,7 @@ def cards(record: Record) -> list[Markup | None]:
         gates(record),
         smoke(record),
         backups(record),
+        sign_offs(record),
         checklist(record),
         ledger_tail(record),
     ]
