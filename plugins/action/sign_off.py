@@ -233,11 +233,11 @@ def agreed_name(params: Params, wanted: Wanted) -> str:
 def closing(params: Params, word: SignOff, before: bool) -> dict[str, Any]:
     """What the screen shows at the end."""
     verb = "had already signed" if before else "signed"
-    version = visible(params.get("version"), 64)
+    deploy = f"ansible-playbook deploy.yml -i {params['inventory']}"
     message = {
         "what": f"{word.name} {verb} as {word.role}, for plan {word.digest[:12]}",
         "now": f"it counts until {word.expires}, for this plan alone",
         "untouched": "every host",
-        "next": f"ansible-playbook deploy.yml -i {params['inventory']} -e release_version={version}",
+        "next": f"{deploy} -e release_version={visible(params.get('version'), 64)}",
     }
     return {"stagegate_report": {"verdict": "passed", "message": message}}

@@ -25,7 +25,8 @@ NOUNS: dict[str, Any] = {
     ],
 }
 SIGN = "playbooks/sign.yml"
-AS_LEAD = """-e "sign_as='QA lead'" -e "sign_name='Ada Lovelace'" """
+AS_LEAD = "-e \"sign_as='QA lead'\""
+BY_NAME = "-e \"sign_name='Ada Lovelace'\""
 WANTED = "-e release_version=1.1"
 
 
@@ -45,20 +46,24 @@ def deployed(first: Stage, tmp_path: Path) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def kept(first: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """The same after the QA lead has signed the plan for 1.1."""
+def kept(first: Stage, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after the QA lead has signed the plan for 1.1 at a terminal, and its copy."""
     home = tmp_path_factory.mktemp("kept") / "stage"
     shutil.copytree(first.home, home, ignore=shutil.ignore_patterns("runner"))
     stage = Stage(home, nouns=NOUNS)
-    assert stage.run(WANTED, AS_LEAD, playbook=SIGN) == 0, stage.said()
-    return stage
+    answers = {"Your name, to sign as QA lead.*": "Ada Lovelace", "Type yes.*": "yes"}
+    assert stage.run(WANTED, AS_LEAD, playbook=SIGN, answers=answers) == 0, stage.said()
+    assert "way back" in stage.said()
+    shutil.copytree(home, home.with_name("copy"), ignore=shutil.ignore_patterns("runner"))
+    return home
 
 
 @pytest.fixture
-def signed(kept: Stage, tmp_path: Path) -> Stage:
-    home = tmp_path / "stage"
-    shutil.copytree(kept.home, home, ignore=shutil.ignore_patterns("runner"))
-    return Stage(home, nouns=json.loads(json.dumps(NOUNS)))
+def signed(kept: Path) -> Stage:
+    """The signed plan in its own place: the folders of the hosts are a part of it."""
+    shutil.rmtree(kept)
+    shutil.copytree(kept.with_name("copy"), kept)
+    return Stage(kept, nouns=json.loads(json.dumps(NOUNS)))
 
 
 def words(stage: Stage) -> list[Path]:
@@ -88,7 +93,7 @@ def test_a_signed_plan_is_deployed_and_the_word_is_in_ledger_record_and_report(
     (place,) = words(signed)
     for host in HOSTS:
         entries = read_ledger(signed.home / host / "state/demo/ledger.jsonl").entries
-        opened = [e for e in entries if e.step == "open"][-1]
+        opened = [e for e in entries if (e.phase, e.step) == ("preflight", "open")][-1]
         (word,) = opened.state["sign_offs"]
         assert (word["name"], word["role"]) == ("Ada Lovelace", "QA lead")
         assert word["digest"] == opened.state["plan_digest"] == place.parent.name
@@ -108,7 +113,7 @@ def test_a_signed_plan_is_deployed_and_the_word_is_in_ledger_record_and_report(
 def test_signing_changes_no_host_and_a_second_time_says_so(signed: Stage) -> None:
     (before,) = words(signed)
     assert before.stat().st_mode & 0o777 == 0o600
-    assert signed.run(WANTED, AS_LEAD, playbook=SIGN) == 0, signed.said()
+    assert signed.run(WANTED, AS_LEAD, BY_NAME, playbook=SIGN) == 0, signed.said()
     assert words(signed) == [before]
     assert "had already signed" in json.dumps(signed.events, default=str)
     assert signed.locked() == []
@@ -180,18 +185,21 @@ def test_a_word_in_a_file_counts_as_the_kept_one_does(signed: Stage, tmp_path: P
 
 
 NOT_TAKEN = [
-    ("-e sign_as=QA", "nobody is asked to sign before a deployment as 'QA'"),
-    ("-e 'sign_as=QA lead'", "belongs to no variable"),
-    ("-e sign_as=Support", "nobody is asked to sign before a deployment as 'Support'"),
-    ("""-e "sign_as='QA lead'" """, "the name of who signs is missing"),
-    (AS_LEAD.replace("Ada Lovelace", "7"), "is no name"),
-    (AS_LEAD.replace("Ada Lovelace", "A" * 101), "more than 100"),
+    # what was typed -> what was answered, and what is said of it
+    (["-e sign_as=QA"], {}, "nobody is asked to sign before a deployment as 'QA'"),
+    (["-e 'sign_as=QA lead'"], {}, "belongs to no variable"),
+    (["-e sign_as=Support"], {}, "nobody is asked to sign before a deployment as 'Support'"),
+    ([AS_LEAD], {"Your name.*": ""}, "the name of who signs is missing"),
+    ([AS_LEAD], {"Your name.*": "Ada", "Type yes.*": "no"}, "Ada did not agree"),
+    ([AS_LEAD, f"-e sign_name={'A' * 101}"], {}, "more than 100"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), NOT_TAKEN)
-def test_what_is_no_word_is_not_kept(deployed: Stage, arguments: str, said: str) -> None:
-    assert deployed.run(WANTED, arguments, playbook=SIGN) != 0
+@pytest.mark.parametrize(("arguments", "answers", "said"), NOT_TAKEN)
+def test_what_is_no_word_is_not_kept(
+    deployed: Stage, arguments: list[str], answers: dict[str, str], said: str
+) -> None:
+    assert deployed.run(WANTED, *arguments, playbook=SIGN, answers=answers) != 0
     assert said in deployed.said()
     assert words(deployed) == []
 

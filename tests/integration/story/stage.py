@@ -108,7 +108,13 @@ class Stage:
             **self.nouns,
         }
 
-    def run(self, *arguments: str, playbook: str = "deploy.yml") -> int:
+    def run(
+        self,
+        *arguments: str,
+        playbook: str = "deploy.yml",
+        answers: dict[str, str] | None = None,
+    ) -> int:
+        """Run a playbook; a person at a terminal gives the ``answers`` to prompts."""
         (self.home / "order").unlink(missing_ok=True)
         for name in self.names:
             (self.home / name / "acts").unlink(missing_ok=True)
@@ -120,6 +126,7 @@ class Stage:
             inventory=self.inventory(),
             cmdline=" ".join(arguments),
             quiet=True,
+            passwords=answers or {},
             envvars={
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_ROLES_PATH": f"{STORY / 'roles'}:{ROOT / 'roles'}",

@@ -48,13 +48,13 @@ def judge(
         if asked.purpose != DEPLOY:
             continue
         mine = [word for word in words if word.role == asked.role]
-        failing = {word: fault(word, asked, parts, moment(now)) for word in reversed(mine)}
-        good = next((word for word, reason in failing.items() if reason is None), None)
-        if good is not None:
-            given.append(good)
+        faults = [fault(word, asked, parts, moment(now)) for word in mine]
+        good = [word for word, reason in zip(mine, faults) if reason is None]
+        nobody = Missing(asked.role, f"nobody has signed as {asked.role}")
+        if good:
+            given.append(good[-1])
         else:
-            nobody = Missing(asked.role, f"nobody has signed as {asked.role}")
-            missing.append(next((r for r in failing.values() if r), nobody))
+            missing.append(next((r for r in reversed(faults) if r), nobody))
     return Judgement(tuple(given), tuple(missing))
 
 

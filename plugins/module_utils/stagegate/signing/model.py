@@ -26,7 +26,7 @@ LARGE = 2000
 
 @dataclass(frozen=True)
 class Wanted:
-    """A word that the system asks for; ``lasts`` in seconds; no ``lines`` stands for all of its role."""
+    """A word that the system asks for; ``lasts`` in seconds, no ``lines`` means all of its role."""
 
     role: str
     purpose: str
