@@ -72,3 +72,10 @@ def test_only_words_are_taken_from_what_a_host_sends_later():
     sent["h1"].append({**sent["h1"][-1], "seq": 99, "phase": "gate"})
     assert with_words(record(), sent, [SUPPORT]) == with_words(record(), later(), [SUPPORT])
     assert with_words(record(), {"h1": "nonsense", "h9": []}, [SUPPORT]) == record()
+
+
+def test_no_word_is_awaited_on_a_run_that_changed_nothing():
+    entries = Ledger("h1").write("terminal", "preflight", "noop", {"verdict": "no_op"}).entries
+    found = build_record({"h1": entries}, meta(hosts=["h1"], sign_offs=[SUPPORT]), None, LINES)
+    assert (found["verdict"], found["sign_offs"]) == ("no_op", [])
+    assert found["message"]["next"].startswith("nothing to do")

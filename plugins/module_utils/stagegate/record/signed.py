@@ -56,10 +56,12 @@ def plan_signed(accounts: Iterable[Account]) -> str:
 def sign_offs(accounts: Sequence[Account], declared: object) -> list[dict[str, Any]]:
     """The words that were given, and those on the run that are still awaited.
 
-    ``declared``: the system's own sign-offs. A word that is awaited has no name.
+    ``declared``: the system's own sign-offs. A word that is awaited has no name; on a run that was
+    never begun none is.
     """
     given = [{**word, "verdict": "green"} for word in words_given(accounts)]
-    listed = declared if isinstance(declared, list) else []
+    begun = any(account.plan for account in accounts)
+    listed = declared if isinstance(declared, list) and begun else []
     asked = [w for w in map(mapping, listed) if w.get("for") == "report" and w.get("role")]
     have = {word["role"] for word in given if word["for"] == "report"}
     return given + [
