@@ -17,7 +17,7 @@ WAYS_BACK = {
     "one_way": "before users are admitted nothing is lost; afterwards going back loses what they "
     "wrote, and needs a consent to the exact count",
 }
-MOST = 12
+MOST = 40
 """Members of a list that are shown each."""
 
 
@@ -59,8 +59,13 @@ def pending(plans: Mapping[str, Mapping[str, Any]]) -> str:
 def gate_in_words(gate: Mapping[str, Any]) -> str:
     """A gate with what it allows."""
     rules = ("limit", "target", "equals", "range", "relative")
-    told = [f"{rule} {gate[rule]}" for rule in rules if gate.get(rule) is not None]
+    told = [f"{rule} {rule_in_words(gate[rule])}" for rule in rules if gate.get(rule) is not None]
     return f"{gate.get('name')}: {', '.join(told)} {gate.get('unit') or ''}".rstrip()
+
+
+def rule_in_words(rule: Any) -> str:
+    """A rule's figure, or its figures by name."""
+    return " ".join(f"{k} {v}" for k, v in rule.items()) if isinstance(rule, Mapping) else str(rule)
 
 
 def window_in_words(window: Mapping[str, Any]) -> str:
