@@ -18,10 +18,11 @@ options:
       - C(reopen) takes the system to put its last change back.
       - C(smoke) records the outcome of a smoke suite, and fails unless all of it passed.
       - C(warn) says, before users are admitted, that the automatic way back ends there.
+      - C(attest) adds a person's word to a run that was begun here, also after its end.
       - C(close) writes the terminal entry and frees the system.
     type: str
     required: true
-    choices: [observe, status, open, reopen, smoke, warn, close]
+    choices: [observe, status, open, reopen, smoke, warn, attest, close]
   run: {description: The run context., type: dict, required: true}
   plan: {description: What the run will do; compared when it is resumed., type: dict}
   owner: {description: Who runs it, and which controllers are known dead., type: dict}
@@ -32,6 +33,8 @@ options:
     type: list
     elements: str
     default: []
+  signed: {description: The plan's digest and the sign-offs for it., type: dict}
+  word: {description: A person's word on the run., type: dict}
   phase: {description: The phase that a smoke outcome belongs to., type: str, default: smoke}
   outcome: {description: A smoke suite's outcome., type: dict}
   expected: {description: The number of smoke tests that must pass., type: int}
@@ -57,14 +60,14 @@ run: {description: The run context with its epoch., type: dict, returned: open a
 observed: {description: What the ledger says., type: dict, returned: observe}
 standing: {description: How the system stands., type: dict, returned: status}
 way_back: {description: The way back., type: dict, returned: reopen}
-entries: {description: The run's ledger entries., type: list, returned: close}
+entries: {description: The run's ledger entries., type: list, returned: attest and close}
 """
 
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stagegate import conduct, reopening, status
+from ansible.module_utils.stagegate import attesting, conduct, reopening, status
 from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
 from ansible.module_utils.stagegate.journal import Run
 
@@ -77,7 +80,7 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": ["observe", "status", "open", "reopen", "smoke", "warn", "close"],
+            "choices": ["observe", "status", "open", "reopen", "smoke", "warn", "attest", "close"],
         },
         "run": RUN_OPTIONS,
         "plan": {"type": "dict"},
@@ -85,6 +88,8 @@ def argument_spec() -> dict[str, Any]:
         "expect_free": {"type": "bool", "default": False},
         "resume": {"type": "bool", "default": False},
         "parts": {"type": "list", "elements": "str", "default": []},
+        "signed": {"type": "dict"},
+        "word": {"type": "dict"},
         "phase": {"type": "str", "default": "smoke"},
         "outcome": {"type": "dict"},
         "expected": {"type": "int"},
@@ -106,7 +111,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if action == "open":
         if params["resume"]:
             conduct.refuse_part_too_early(run, params["parts"])
-        epoch = conduct.open_run(run, params["plan"], params["owner"], params["resume"])
+        planned, owner, signed = params["plan"], params["owner"], params["signed"]
+        epoch = conduct.open_run(run, planned, owner, params["resume"], signed)
         return {
             "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
         }
@@ -119,6 +125,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return {}
     if action == "warn":
         return {"warnings": [conduct.warn_of_no_return(run, params["run"]["plan"])]}
+    if action == "attest":
+        return attesting.attest_run(run, params["word"])
     return {"entries": conduct.close_run(run, params["verdict"], params["evidence"] or {})}
 
 

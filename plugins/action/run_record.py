@@ -20,12 +20,20 @@ options:
       - May have C(inventory) (as given with C(-i)), C(unreachable) (hosts), C(gates) (all declared)
         and C(failure) (one that reached no ledger - C(host), C(phase), C(step), and a failed
         result's C(msg) and C(stagegate)).
+      - May have C(sign_offs), those of the system. Not used for C(attested).
     type: dict
-    required: true
   junit_dir: {description: Where each host's smoke results lie as C(<host>.xml)., type: path}
   destination: {description: The run's folder., type: path, required: true}
   checklist: {description: The system's acceptance lines., type: list, elements: dict, default: []}
-  state: {description: The files are there., type: str, choices: [present], default: present}
+  sign_offs: {description: The sign-offs of the system., type: list, elements: dict, default: []}
+  state:
+    description:
+      - C(present) - the files are there.
+      - C(attested) - the record of before has the words that the entries bring, and nothing else is
+        changed in it. It is kept beside the new one.
+    type: str
+    choices: [attested, present]
+    default: present
 """
 
 EXAMPLES = r"""
@@ -54,6 +62,7 @@ message: {description: The four parts - what, now, untouched, next., type: dict,
 stagegate_report: {description: The same in short for the screen., type: dict, returned: always}
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +70,8 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 
 from stagegate.errors import BadInput, StagegateError, StepFailed
-from stagegate.files import make_private_dir, write_atomic
+from stagegate.files import make_private_dir, read_json, write_atomic
+from stagegate.record.again import with_words
 from stagegate.record.build import build_record, to_bytes
 from stagegate.record.html import to_html
 from stagegate.record.junit import read_junit
@@ -69,7 +79,7 @@ from stagegate.record.junit import summary as counted
 from stagegate.record.markdown import to_markdown
 from stagegate.record.text import visible
 
-OPTIONS = ("entries", "meta", "junit_dir", "destination", "checklist", "state")
+OPTIONS = ("entries", "meta", "junit_dir", "destination", "checklist", "sign_offs", "state")
 NOTHING_YET = "a dry run leaves no ledger, and so no record"
 
 
@@ -88,9 +98,12 @@ class ActionModule(ActionBase):
             params = read_params(dict(self._task.args))
             if check_mode and not any(params["entries"].values()):
                 return {**result, "changed": False, "skipped": True, "msg": NOTHING_YET}
-            record = make_record(params)
             place = Path(params["destination"])
+            again = params["state"] == "attested"
+            record = read_again(params, place) if again else make_record(params)
             told = summary(record, place)
+            if again and not check_mode:
+                set_aside(place, record)
             changed = put(files_of(record, place), check_mode, record)
         except StagegateError as error:
             return {**result, **told, "failed": True, **error.as_result()}
@@ -104,7 +117,7 @@ def read_params(given: dict[str, Any]) -> dict[str, Any]:
         f"{name} must be {what}"
         for name, kind, what in (
             ("entries", dict, "ledger entries by host"),
-            ("meta", dict, "an object"),
+            *((("meta", dict, "an object"),) if given.get("state") != "attested" else ()),
             ("destination", str, "a path"),
         )
         if not isinstance(given.get(name), kind)
@@ -112,12 +125,12 @@ def read_params(given: dict[str, Any]) -> dict[str, Any]:
     lines = given.get("checklist") or []
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         wrong.append("checklist must be a list of lines")
-    if given.get("state", "present") != "present":
-        wrong.append("state can only be present")
+    if given.get("state", "present") not in ("present", "attested"):
+        wrong.append("state can only be present or attested")
     if unknown or wrong:
         problems = wrong + [f"{name} is no option" for name in unknown]
         raise BadInput(f"run_record: {'; '.join(problems)}", untouched="every host")
-    return {"junit_dir": None, **given, "checklist": lines}
+    return {"junit_dir": None, "state": "present", **given, "checklist": lines}
 
 
 def make_record(params: dict[str, Any]) -> dict[str, Any]:
@@ -126,6 +139,37 @@ def make_record(params: dict[str, Any]) -> dict[str, Any]:
     junit = read_results(params["junit_dir"], hosts) if params["junit_dir"] else {}
     meta = {"inventory": inventory(), **params["meta"], "destination": params["destination"]}
     return build_record(params["entries"], meta, junit, params["checklist"])
+
+
+def read_again(params: dict[str, Any], place: Path) -> dict[str, Any]:
+    """The record of before with the words that came later."""
+    try:
+        record = read_json(place / "record.json")
+        return with_words(record, params["entries"], params.get("sign_offs") or [])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StepFailed(
+            f"the record in {place} cannot be read: {error}",
+            now="the word stands in the ledgers of the hosts",
+            untouched="the record and the report",
+            next="give the word where the run was started",
+        ) from error
+
+
+def set_aside(place: Path, record: dict[str, Any]) -> None:
+    """Keep the record of before under a free name, unless the new one is the same."""
+    before = (place / "record.json").read_bytes()
+    if before == to_bytes(record):
+        return
+    name = f"record-before-{hashlib.sha256(before).hexdigest()[:12]}.json"
+    try:
+        write_atomic(place / name, before)
+    except OSError as error:
+        raise StepFailed(
+            f"the record of before could not be kept: {error}",
+            now="the word stands in the ledgers of the hosts",
+            untouched="the record and the report",
+            next="make room, then give the word again",
+        ) from error
 
 
 def inventory() -> str:

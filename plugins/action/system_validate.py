@@ -15,7 +15,9 @@ from ansible.plugins.action import ActionBase
 
 from stagegate import controller
 from stagegate.plan import PHASES, takes_lock
+from stagegate.signing.model import faults
 from stagegate.validate import (
+    RUN,
     UNSAFE,
     VERSION,
     Problem,
@@ -39,7 +41,16 @@ options:
 """
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-OURS = ("release_version", "resume", "accept_data_loss")
+OURS = (
+    "release_version",
+    "resume",
+    "accept_data_loss",
+    "sign_as",
+    "sign_name",
+    "sign_offs_file",
+    "signed",
+    "run",
+)
 LIVE = "live"
 
 
@@ -54,7 +65,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         problems = (
-            extra_variable_problems()
+            extra_variable_problems(variables)
             or phase_problems(list(variables.get("ansible_run_tags", [])))
             or self.system_problems(variables)
         )
@@ -95,12 +106,19 @@ class ActionModule(ActionBase):
                     values[name] = self.rendered(variables, name)
                 except AnsibleError as error:
                     return [Problem(name, f"cannot be rendered: {error}")]
-        return check_options(values, wanted)
+        return check_options(values, wanted) or faults(
+            values.get("sign_offs", []), values.get("checklist", [])
+        )
 
     def version_problems(self, variables: dict[str, Any], begins: bool) -> list[Problem]:
         """What is wrong with the wanted release, before anything is rendered from it."""
         releases = variables.get("releases")
         known = [str(name) for name in releases] if isinstance(releases, Mapping) else []
+        run = str(variables.get("run", ""))
+        if run and not RUN.fullmatch(run):
+            return [
+                Problem("run", f"{shown(run)} is no run: it is the name of a folder of artifacts")
+            ]
         version = variables.get("release_version")
         if version is None:
             hint = f"known releases: {', '.join(known)}" if known else ""
@@ -148,13 +166,20 @@ def system_options(traffic_manager: str) -> dict[str, Any]:
     return options
 
 
-def extra_variable_problems() -> list[Problem]:
-    """Template markers in what the command line gave: they would run on this machine."""
+def extra_variable_problems(variables: Mapping[str, Any]) -> list[Problem]:
+    """Template markers in what the command line gave: they would run on this machine.
+
+    And what Ansible cut off there: it reads a value up to its first space, unless it is quoted.
+    """
     problems = []
     for given in context.CLIARGS.get("extra_vars") or ():
         text = Path(given[1:]).read_text() if str(given).startswith("@") else str(given)
         if UNSAFE.search(text.replace("\n", " ")):
             problems.append(Problem("--extra-vars", f"{shown(text)} has a template marker"))
+    if "_raw_params" in variables:
+        text = shown(variables["_raw_params"])
+        hint = 'a value with a space: -e "name=\'one two\'", or -e \'{"name": "one two"}\''
+        problems.append(Problem("--extra-vars", f"{text} belongs to no variable", hint))
     return problems
 
 

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from stagegate import controller, places, plan
 from stagegate.errors import StagegateError
 from stagegate.migrate import alembic_chain
+from stagegate.signing.parts import host_part
 
 GOOD = ("green", "amber")
 
@@ -61,6 +62,17 @@ def entries_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
     """The ledger entries that each host gave when its run was closed."""
     closed = {host: hostvars[host].get("__report_closed", {}) for host in hosts}
     return {host: result["entries"] for host, result in closed.items() if "entries" in result}
+
+
+def parts_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """What each host of a run brings to its plan, in their order."""
+    return {host: hostvars[host]["__sign_off_part"] for host in hosts}
+
+
+def attested_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
+    """The ledger entries of a run that each host gave when a word on it was written down."""
+    told = {host: hostvars[host].get("__sign_off_attested", {}) for host in hosts}
+    return {host: result["entries"] for host, result in told.items() if "entries" in result}
 
 
 def wave_of(
@@ -209,6 +221,9 @@ class FilterModule:
             "with_dead": controller.with_dead,
             "takes_lock": plan.takes_lock,
             "is_part": plan.is_part,
+            "host_part": plain(host_part),
+            "parts_by_host": parts_by_host,
+            "attested_by_host": attested_by_host,
             "serves": plan.serves,
             "wave_of": plain(wave_of),
             "deployment_plan": plain(plan.deployment_plan),

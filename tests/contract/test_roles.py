@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from stagegate.plan import PHASES
+from stagegate.signing.parts import LEFT_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -182,3 +183,11 @@ def walk(items: list[Any]) -> list[dict[str, Any]]:
         for key in ("block", "rescue", "always", "tasks"):
             found += walk(item.get(key) or [])
     return found
+
+
+def test_everything_a_user_writes_is_a_part_of_the_signed_plan() -> None:
+    """A noun that is forgotten there could be changed after people gave their word."""
+    written = load(ROOT / "roles/preflight/meta/argument_specs.yml")["argument_specs"]["system"]
+    parts = load(ROOT / "roles/sign_off/vars/main.yml")["sign_off_nouns"]
+    beside = {"observe_window_scale"}
+    assert set(parts) == (set(written["options"]) - set(LEFT_OUT)) | beside

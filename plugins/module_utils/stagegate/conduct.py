@@ -56,8 +56,16 @@ def live_release(last: RunSummary | None) -> str:
     return str(last.plan.get(key) or "")
 
 
-def open_run(run: Run, plan: dict[str, Any], owner: dict[str, Any], resume: bool) -> int:
+def open_run(
+    run: Run,
+    plan: dict[str, Any],
+    owner: dict[str, Any],
+    resume: bool,
+    signed: dict[str, Any] | None = None,
+) -> int:
     """Take the system for a run, or take over one that was killed; return the epoch.
+
+    ``signed`` has the digest of the whole run's plan and the sign-offs for it, to be kept.
 
     Raises LockHeld while another run holds it, Refused when there is nothing to resume, or when
     what should be resumed is not what was begun. A plan that changes nothing takes no lock: it is
@@ -80,7 +88,7 @@ def open_run(run: Run, plan: dict[str, Any], owner: dict[str, Any], resume: bool
     held = Run(run.id, epoch, run.system, run.host, run.state)
     with open_journal(held) as journal:
         step = "resume" if resume and journal.of_run() else "open"
-        state = {"plan": plan, "owner": owner}
+        state = {"plan": plan, "owner": owner, **(signed or {})}
         kind = "observed" if step == "resume" else "done"
         journal.note("preflight", step, state=state, kind=kind)
     return epoch

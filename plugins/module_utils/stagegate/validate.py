@@ -14,6 +14,9 @@ from typing import Any
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+ROLE = re.compile(r"[^\W_][\w .&()/-]{0,58}[\w)]")
+SPAN = re.compile(r"[1-9]\d{0,5}(s|m|h|d)")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 UNSAFE = re.compile(r"\{\{|\{%|\{#|[\x00-\x1f\x7f]")
 
@@ -25,6 +28,8 @@ PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     "release_version": (VERSION, "a version: letters, digits, dot, - and _, at most 64"),
     "release.version": (VERSION, "a version: letters, digits, dot, - and _, at most 64"),
     "release.digest": (DIGEST, "sha256: and 64 hexadecimal digits"),
+    "sign_offs[].role": (ROLE, "a role: letters, digits, spaces and .&()/-, at most 60"),
+    "sign_offs[].expires": (SPAN, "a duration: 90m, 24h or 7d"),
     "releases[].digest": (DIGEST, "sha256: and 64 hexadecimal digits"),
 }
 

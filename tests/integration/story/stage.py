@@ -35,7 +35,8 @@ DATA_HOST: dict[str, Any] = {
 class Stage:
     """Three local hosts with a live release, and what the next run does to them.
 
-    ``shared`` adds a fourth that keeps the data of all, and a door before each of the three.
+    ``nouns`` are what a row adds to the system. ``shared`` adds a host that keeps the data of all,
+    and a door before each of the three.
     """
 
     home: Path
@@ -43,6 +44,7 @@ class Stage:
     migration_class: str = "compatible"
     shared: bool = False
     faults: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    nouns: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def inventory(self) -> dict[str, Any]:
@@ -102,9 +104,17 @@ class Stage:
                 "migration_class": self.migration_class,
             },
             "report_artifacts": str(self.home / "artifacts"),
+            "sign_off_root": str(self.home / "sign_offs"),
+            **self.nouns,
         }
 
-    def run(self, *arguments: str, playbook: str = "deploy.yml") -> int:
+    def run(
+        self,
+        *arguments: str,
+        playbook: str = "deploy.yml",
+        answers: dict[str, str] | None = None,
+    ) -> int:
+        """Run a playbook; a person at a terminal gives the ``answers`` to prompts."""
         (self.home / "order").unlink(missing_ok=True)
         for name in self.names:
             (self.home / name / "acts").unlink(missing_ok=True)
@@ -116,6 +126,7 @@ class Stage:
             inventory=self.inventory(),
             cmdline=" ".join(arguments),
             quiet=True,
+            passwords=answers or {},
             envvars={
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_ROLES_PATH": f"{STORY / 'roles'}:{ROOT / 'roles'}",

@@ -149,16 +149,56 @@ def test_the_way_back_is_asked_only_of_hosts_that_left_the_former_release():
     assert shown("step:rollback.hold", entries)[0] == "pending"
 
 
-def test_a_line_is_attested_only_under_its_own_id_and_by_its_own_role():
-    def attest(ident, role):
-        ledger = Ledger("h1").begin()
-        told = {"attestation": {"by": "Ada", "role": role}}
-        return {"h1": ledger.write("observed", "attest", ident, evidence=told).entries}
+WORD = {
+    "role": "QA lead",
+    "name": "Ada",
+    "at": "2026-11-22T07:00:00+00:00",
+    "digest": "3f2a9c0b1d" * 6,
+    "lines": [],
+}
 
-    found = shown("attest:QA lead", attest("S3-001", "QA lead"), None, ["h1"])
-    assert found == ("green", "attested by Ada (QA lead), 2026-11-22T07:30:00.000000+00:00")
-    assert shown("attest:QA lead", attest("S3-002", "QA lead"), None, ["h1"])[0] == "attest"
-    assert shown("attest:QA lead", attest("S3-001", "intern"), None, ["h1"])[0] == "attest"
+
+def opened_with(*words, back=False):
+    ledger = Ledger("h1")
+    plan = {"kind": "deploy", "from": "1.0", "to": "1.1"}
+    state = {"plan": plan, "plan_digest": WORD["digest"], "sign_offs": list(words)}
+    ledger.write("done", "preflight", "open", state)
+    return ledger.step("rollback", "hold") if back else ledger
+
+
+def attested(ledger, **more):
+    return ledger.write("observed", "attest", "x", evidence={"attestation": {**WORD, **more}})
+
+
+def signed(ledger, proof="attest:QA lead", **line):
+    return shown(proof, {"h1": ledger.entries}, None, ["h1"], **line)
+
+
+def test_a_line_is_signed_by_its_own_role_for_the_plan_that_was_run():
+    assert signed(opened_with(WORD)) == (
+        "green",
+        "signed by Ada (QA lead), 2026-11-22T07:00:00+00:00, plan 3f2a9c0b1d3f",
+    )
+    assert signed(opened_with({**WORD, "role": "intern"}))[0] == "attest"
+    assert signed(opened_with()) == ("attest", "the word is not given yet")
+    assert signed(attested(opened_with()))[0] == "green"
+
+
+@pytest.mark.parametrize("damaged", [None, "x", [], {}, {"name": "Ada"}, {**WORD, "name": 7}])
+def test_what_is_no_word_proves_no_line(damaged):
+    assert signed(opened_with(damaged))[0] == "attest"
+
+
+def test_a_word_for_some_lines_proves_no_other():
+    assert signed(opened_with({**WORD, "lines": ["S3-001"]}))[0] == "green"
+    assert signed(opened_with({**WORD, "lines": ["S3-002"]}))[0] == "attest"
+
+
+def test_what_follows_a_rollback_is_signed_after_one_alone():
+    after = {"after": "rollback"}
+    assert signed(opened_with(WORD, back=True), **after)[0] == "attest"
+    assert signed(attested(opened_with(back=True)), **after)[0] == "green"
+    assert signed(attested(opened_with()), **after) == ("attest", "nothing went back")
 
 
 def test_the_worst_of_several_proofs_decides():

@@ -75,7 +75,8 @@ def everywhere(text):
     ledger.write("observed", "rollback", text, way, way)
     ledger.step("rollback", text, state={"reason": text}, evidence={"path": text})
     ledger.end("restored", reason=text, data=text, release=text, **{text: text})
-    told = {"attestation": {"by": text, "role": text}}
+    keys = ("role", "name", "at", "digest", "text", "operator", "controller", "given", "expires")
+    told = {"attestation": {**dict.fromkeys(keys, text), "lines": [text]}}
     ledger.write("observed", "attest", text, evidence=told)
     ledger.entries[-1]["t_wall"] = text
     lines = [

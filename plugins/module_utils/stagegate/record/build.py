@@ -11,6 +11,7 @@ from .account import Account, iso, mapping, read_account
 from .checklist import Proved, bind
 from .evidence import backups, baseline_notes, data_state, gate_results, going_back
 from .message import four_parts
+from .signed import awaited, plan_signed, sign_offs
 from .smoke import smoke_result
 from .text import bounded
 from .verdict import Ending, exit_code, find_cause, former, run_endings, run_verdict, wanted
@@ -30,7 +31,8 @@ def build_record(
     ``entries``: ledger entries by host; ``junit``: JUnit results by host (``read_junit``).
     ``meta`` has ``run, system, kind: deploy|rollback, release: {from, to}, hosts`` (all planned),
     and may have ``inventory, destination, unreachable`` (hosts), ``failure`` (one that reached no
-    ledger: host, phase, step, and a result's msg and stagegate) and ``gates`` (all declared).
+    ledger: host, phase, step, and a result's msg and stagegate), ``gates`` and ``sign_offs`` (all
+    declared).
     """
     facts = bounded(dict(meta))
     run = str(facts.get("run") or "")
@@ -41,6 +43,8 @@ def build_record(
     verdict = run_verdict(endings)
     cause = find_cause(accounts, facts)
     kind = "rollback" if facts.get("kind") == "rollback" else "deploy"
+    words = sign_offs(accounts, facts.get("sign_offs"))
+    told = {**facts, "kind": kind, "awaited": awaited(words)}
     moments = [t for a in accounts for s in a.steps for t in (s.began, s.ended) if t]
     return {
         "version": VERSION,
@@ -53,12 +57,14 @@ def build_record(
         "release": {"from": former(facts), "to": wanted(facts)},
         "started": iso(min(moments, default=None)),
         "ended": iso(max(moments, default=None)),
-        "message": four_parts(verdict, endings, accounts, cause, {**facts, "kind": kind}),
+        "message": four_parts(verdict, endings, accounts, cause, told),
         "notes": baseline_notes(accounts),
         "hosts": {
             a.host: host_record(a, e, smoke[a.host], facts.get("gates"))
             for a, e in zip(accounts, endings)
         },
+        "plan_digest": plan_signed(accounts),
+        "sign_offs": words,
         "gates_declared": declared(facts.get("gates")),
         "checklist": bind(checklist, Proved(accounts, smoke)),
     }

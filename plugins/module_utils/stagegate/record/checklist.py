@@ -6,7 +6,7 @@ A proof is one of::
     smoke:all=<count>      the whole suite: at least <count> tests, each passed
     gate:<name>            a gate
     step:<phase>.<step>    a step of the ledger; a trailing * stands for any ending
-    attest:<role>          a person's word, recorded in the ledger under the line's id
+    attest:<role>          a person's word: a sign-off for the plan, or one given on the run
     later:<what>           nothing measures it yet
 
 A line may need several; the worst decides. A proof must hold on every planned host that has the
@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .account import Account, evidence, mapping
+from .account import Account
 from .evidence import gate_results
+from .signed import attested
 from .text import duration, listed, measure, visible
 
 BEST_FIRST = ("green", "amber", "attest", "pending", "red")
@@ -67,7 +68,7 @@ def bind_line(line: Mapping[str, Any], proved: Proved) -> dict[str, Any]:
     """One line with its verdict."""
     ident = str(line.get("id", ""))
     proofs = proofs_of(line)
-    shown = [prove(p, ident, proved) for p in proofs] or [Shown("pending", "names no proof")]
+    shown = [prove(p, line, proved) for p in proofs] or [Shown("pending", "names no proof")]
     worst = max(shown, key=lambda s: BEST_FIRST.index(s.verdict))
     said = dict.fromkeys(s.words for s in shown if s.verdict == worst.verdict)
     carried = {k: str(line[k]) for k in ("section", "after") if line.get(k)}
@@ -115,7 +116,7 @@ def faults(lines: Iterable[object]) -> list[str]:
     return found
 
 
-def prove(proof: str, ident: str, proved: Proved) -> Shown:
+def prove(proof: str, line: Mapping[str, Any], proved: Proved) -> Shown:
     """What one proof shows over all planned hosts."""
     form = PROOF.fullmatch(proof)
     if form is None:
@@ -124,7 +125,7 @@ def prove(proof: str, ident: str, proved: Proved) -> Shown:
     if kind == "later":
         return Shown("pending", "nothing measures it yet")
     if kind == "attest":
-        return attested(name, ident, proved)
+        return Shown(*attested(name, line, proved.accounts))
     show = {"smoke": smoke_on, "gate": gate_on, "step": step_on}[kind]
     asked = [a for a in proved.accounts if is_asked(kind, name, a)]
     return over_hosts(show, name, asked, proved)
@@ -242,16 +243,3 @@ def step_on(name: str, account: Account, _smoke: Mapping[str, Any]) -> Shown | N
         return Shown("pending", "was begun and has no outcome")
     took = sum((s.ended or s.began) - s.began for s in found)
     return Shown("green", f"done in {duration(took)}")
-
-
-def attested(role: str, ident: str, proved: Proved) -> Shown:
-    """A person's word for exactly this line, by the role that may give it."""
-    for account in proved.accounts:
-        for entry in account.entries:
-            told = mapping(evidence(entry).get("attestation"))
-            if entry["phase"] == "attest" and entry["step"] == ident and told.get("role") == role:
-                who = visible(told.get("by") or "somebody unnamed", 100)
-                return Shown(
-                    "green", f"attested by {who} ({visible(role, 60)}), {entry.get('t_wall', '')}"
-                )
-    return Shown("attest", "the word is not given yet")

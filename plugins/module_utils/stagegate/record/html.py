@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .account import moment
 from .chart import timeline
-from .html_proof import checklist, follow_ups, ledger_tail, smoke
+from .html_proof import checklist, follow_ups, ledger_tail, sign_offs, smoke
 from .html_state import backups, gates, hosts, known_before, rollback, validation, windows
 from .html_table import card
 from .icons import verdict_icon
@@ -64,6 +64,7 @@ def cards(record: Record) -> list[Markup | None]:
         validation(record),
         smoke(record),
         backups(record),
+        sign_offs(record),
         checklist(record),
         ledger_tail(record),
     ]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .html_table import card, fold
+from .html_table import card, fold, pill, table
 from .icons import line_mark
-from .markup import Markup, el, lines
-from .text import duration, visible
-from .view import Record, by_verdict, counts_in_words, follow_up, sections, smoke_groups
+from .markup import Markup, el, joined, lines
+from .text import DASH, duration, visible
+from .view import (
+    Record,
+    by_verdict,
+    counts_in_words,
+    follow_up,
+    given_how,
+    sections,
+    smoke_groups,
+)
 
 NEW_LINE = Markup("\n")
 CASE_VERDICTS = {"passed": "green", "failed": "red", "skipped": "pending"}
@@ -76,6 +84,22 @@ def case_line(case: dict[str, Any]) -> Markup:
         line_mark(CASE_VERDICTS[case["outcome"]]),
         el("div", name, el("small", visible(words, 300))),
     )
+
+
+def sign_offs(record: Record) -> Markup | None:
+    """Who gave which word, when, for which plan; those that are awaited stand below."""
+    rows = [
+        (
+            joined(word["role"], el("small", word["text"]) if word["text"] else None),
+            pill(word["verdict"] if word["name"] else "awaited"),
+            joined(word["name"] or DASH, el("small", given_how(word)) if word["name"] else None),
+            word["at"] or DASH,
+            el("span", word["digest"][:12] or DASH, class_="mono"),
+        )
+        for word in record.get("sign_offs") or []
+    ]
+    heads = ("Role", "Word", "Name", "When", "Plan")
+    return card("Sign-offs", table(heads, rows)) if rows else None
 
 
 def checklist(record: Record) -> Markup | None:

@@ -17,6 +17,7 @@ from .view import (
     counts_in_words,
     follow_up,
     gate_rows,
+    given_how,
     notes,
     sections,
     smoke_groups,
@@ -48,6 +49,7 @@ def to_markdown(record: Record) -> str:
         smoke(record),
         backups(record),
         rollback(record),
+        signed(record),
         follow_ups(record),
         checklist(record),
         ledger_tail(record),
@@ -255,6 +257,23 @@ def step_list(steps: list[dict[str, Any]]) -> str:
         f"{md(s['step'], 80)} {s['outcome']}{': ' + md(s['told'], 200) if s['told'] else ''}"
         for s in steps
     )
+
+
+def signed(record: Record) -> str:
+    """Who gave which word, when, and for which plan."""
+    rows = [
+        (
+            md(word["role"], 80),
+            md(word["name"] or "awaited", 100),
+            md(word["at"] or DASH, 40),
+            md(word["digest"][:12] or DASH),
+            md(given_how(word), 200),
+            md(word["text"] or DASH),
+        )
+        for word in record.get("sign_offs") or []
+    ]
+    heads = ("Role", "Name", "When", "Plan", "How", "What it says")
+    return "## Sign-offs\n\n" + table(heads, rows) if rows else ""
 
 
 def follow_ups(record: Record) -> str:

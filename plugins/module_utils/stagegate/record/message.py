@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..signing.command import sign_command
 from .account import Account
 from .evidence import backups
 from .text import listed, visible
@@ -181,7 +182,7 @@ def what_next(
     if verdict == "deployed" and cause is not None:
         return ["look at the window in the report, and decide; to go back:", back]
     if verdict in ("deployed", "no_op"):
-        return ["nothing to do; checklist lines that are still pending stand in the report"]
+        return nothing_but_words(meta)
     said = visible(cause.parts.get("next") or "", 500) if cause else ""
     if verdict == "refused":
         return [said or "correct it, then run the same command again:", *([] if said else [again])]
@@ -203,6 +204,21 @@ def what_next(
         return [f"{first}finish going back:", back]
     resume = f"{again} -e resume={shlex.quote(visible(meta.get('run') or '', 80))}"
     return [f"{first}go on with the run:", resume, "or take it back:", back]
+
+
+def nothing_but_words(meta: Mapping[str, Any]) -> list[str]:
+    """What a run that went well still waits for: a person's word on it, if anything.
+
+    ``meta`` has ``run``, ``inventory`` and ``awaited``, the roles.
+    """
+    roles = [str(role) for role in meta.get("awaited") or ()]
+    if not roles:
+        return ["nothing to do; checklist lines that are still pending stand in the report"]
+    place, run = str(meta.get("inventory") or "<inventory>"), str(meta.get("run") or "")
+    return [
+        f"when they can tell, ask for the word of {listed(roles)}:",
+        *(sign_command(role, place, run=run) for role in roles),
+    ]
 
 
 def consent(accounts: Sequence[Account], back: str, said: str) -> list[str]:

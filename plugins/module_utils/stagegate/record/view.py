@@ -9,7 +9,7 @@ from typing import Any
 
 from .account import Step, read_account
 from .smoke import SMOKE
-from .text import number
+from .text import DASH, number
 from .verdict import BEST_FIRST
 
 Record = Mapping[str, Any]
@@ -112,6 +112,14 @@ def gate_rows(record: Record) -> list[tuple[str, dict[str, Any]]]:
     rows = [(h, g) for name in names for h, g in found if g["name"] == name]
     missing = [g for g in record.get("gates_declared") or [] if g["name"] not in names]
     return rows + [("", {**g, "verdict": "pending", "reason": "never measured"}) for g in missing]
+
+
+def given_how(word: Mapping[str, Any]) -> str:
+    """Where a word was given, and by whose account; a dash for one that is awaited."""
+    if not word["name"]:
+        return DASH
+    how = {"terminal": "at a terminal", "variable": "by variable"}.get(word["given"], "unknown how")
+    return f"{how}, {word['operator'] or 'unknown'} on {word['controller'] or 'unknown'}"
 
 
 def smoke_groups(smoke: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
