@@ -81,6 +81,30 @@ def test_a_window_that_does_not_pass_is_told_first_and_the_release_stays_named(
     assert record["hosts"]["h1"]["validation"][0]["status"] == verdict
 
 
+LINES = [
+    {"id": "A", "text": "t", "proof": "window:A <day>"},
+    {"id": "B", "text": "t", "proof": "window:A <day>/p99"},
+    {"id": "C", "text": "t", "proof": "window:another"},
+]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        ("green", "green"),
+        ("amber", "amber"),
+        ("unknown", "pending"),
+        ("red", "red"),
+        ("", "pending"),
+    ],
+)
+def test_a_line_of_the_checklist_is_what_its_window_proved(verdict: str, shown: str) -> None:
+    ledger = judged(look(begun()), verdict, "it is so") if verdict else look(begun())
+    meta = {"run": RUN, "system": "demo", "kind": "deploy", "hosts": ["h1"], "gates": GATES}
+    lines = build_record({"h1": ledger.entries}, meta, checklist=LINES)["checklist"]
+    assert [line["verdict"] for line in lines] == [shown, shown, "pending"]
+
+
 def test_what_went_back_because_of_a_window_says_which() -> None:
     ledger = judged(look(begun()), "red", "gate p99: 99 ms is above the limit")
     ledger.write("observed", "rollback", "reopen", {"way_back": {"name": "R2", "reason": "r"}})

@@ -5,6 +5,7 @@ A proof is one of::
     smoke:<name>           a smoke test, by name or its beginning (t01 -> test_t01_...)
     smoke:all=<count>      the whole suite: at least <count> tests, each passed
     gate:<name>            a gate
+    window:<name>[/<gate>] a window that outlives the deployment, or one gate in it
     step:<phase>.<step>    a step of the ledger; a trailing * stands for any ending
     attest:<role>          a person's word: a sign-off for the plan, or one given on the run
     later:<what>           nothing measures it yet
@@ -25,9 +26,10 @@ from .account import Account
 from .evidence import gate_results
 from .signed import attested
 from .text import duration, listed, measure, visible
+from .windows import observations
 
 BEST_FIRST = ("green", "amber", "attest", "pending", "red")
-PROOF = re.compile(r"(smoke|gate|step|attest|later):(\S.*)", re.DOTALL)
+PROOF = re.compile(r"(smoke|gate|window|step|attest|later):(\S.*)", re.DOTALL)
 PART_OF = {
     "release.stage": "code",
     "restart.activate_release": "code",
@@ -37,6 +39,8 @@ PART_OF = {
 }
 """Steps that only a host with this part takes, by the plan's key."""
 DOOR_ACTS = ("quiesce.close", "admit.open", "admit.weight")
+WINDOW_SAYS = {"green": "green", "amber": "amber", "red": "red"}
+"""What a window proves; one that is unknown, watched or not begun leaves its line pending."""
 SUITE = re.compile(r"all=([0-9]+)")
 
 
@@ -126,7 +130,7 @@ def prove(proof: str, line: Mapping[str, Any], proved: Proved) -> Shown:
         return Shown("pending", "nothing measures it yet")
     if kind == "attest":
         return Shown(*attested(name, line, proved.accounts))
-    show = {"smoke": smoke_on, "gate": gate_on, "step": step_on}[kind]
+    show = {"smoke": smoke_on, "gate": gate_on, "window": window_on, "step": step_on}[kind]
     asked = [a for a in proved.accounts if is_asked(kind, name, a)]
     return over_hosts(show, name, asked, proved)
 
@@ -225,6 +229,23 @@ def gate_on(name: str, account: Account, _smoke: Mapping[str, Any]) -> Shown | N
         f"{k} {measure(worst[k], unit)}" for k in ("target", "limit") if worst.get(k) is not None
     ]
     return Shown(worst["verdict"], ", ".join([measure(worst.get("actual"), unit), *limits]))
+
+
+def window_on(name: str, account: Account, _smoke: Mapping[str, Any]) -> Shown | None:
+    """What a window says, or one gate in it; until it is judged the line is pending."""
+    title, _, gate = name.partition("/")
+    found = [one for one in observations(account) if one["name"] == title]
+    if not found:
+        return None
+    window = found[-1]
+    if not gate:
+        seen = f"{window['looks']} looks" + (f", {window['reason']}" if window["reason"] else "")
+        return Shown(WINDOW_SAYS.get(window["verdict"], "pending"), visible(seen, 200))
+    mine = [one for one in window["gates"] if one["name"] == gate]
+    if not mine:
+        return None
+    actual = measure(mine[0]["actual"], str(mine[0]["unit"] or ""))
+    return Shown(WINDOW_SAYS.get(mine[0]["status"], "pending"), f"{actual} in {visible(title, 60)}")
 
 
 def step_on(name: str, account: Account, _smoke: Mapping[str, Any]) -> Shown | None:
