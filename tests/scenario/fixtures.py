@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenario.fleet import Fleet
+from tests.scenario.knowledge import Knowledge
 from tests.scenario.stage import Stage
 
 
@@ -20,3 +21,12 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """The hosts of sparkle, of the inventory that the scenario names."""
     inventory = request.config.getoption("ansible_inventory")
     return Fleet(tmp_path_factory.mktemp("scenario"), inventory)
+
+
+@pytest.fixture(scope="module")
+def knowledge(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Knowledge:
+    """The host of toon, of the inventory that the scenario names."""
+    inventory = request.config.getoption("ansible_inventory")
+    return Knowledge(inventory, tmp_path_factory.mktemp("scenario"))

@@ -19,9 +19,10 @@ STOPS_WITHIN = 30.0
 class Load:
     """A writer that runs while a `with` block does; its log outlives it."""
 
-    def __init__(self, url: str, log: Path) -> None:
+    def __init__(self, url: str, log: Path, tools: Path = TOOLS) -> None:
         self.url = url
         self.log = log
+        self._tools = tools
         self._process: subprocess.Popen[str] | None = None
         self.said = ""
 
@@ -30,7 +31,9 @@ class Load:
         before = self.size()
         argv = ["--url", self.url, "--log", str(self.log), "--rate", str(RATE)]
         self._process = subprocess.Popen(
-            [sys.executable, str(TOOLS / "writer.py"), *argv], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(self._tools / "writer.py"), *argv],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         end = time.monotonic() + FIRST_WRITE_WITHIN
         while self.size() == before:
@@ -78,7 +81,7 @@ class Load:
         argv = ["--url", self.url, "--log", str(self.log)]
         argv += ["--accepted-delta", str(accepted)] if accepted else []
         done = subprocess.run(
-            [sys.executable, str(TOOLS / "checker.py"), *argv],
+            [sys.executable, str(self._tools / "checker.py"), *argv],
             capture_output=True,
             text=True,
             check=False,
