@@ -28,11 +28,12 @@ description:
   - As root on a machine that systemd started it is a timer, which a reboot does not end; elsewhere
     it lives under a supervisord of its own.
 options:
-  system: {description: The system that is watched., type: str, required: true}
-  run: {description: The run whose windows they are., type: str, required: true}
+  system: {description: The system that is watched., type: str}
+  run: {description: The run whose windows they are., type: str}
   place: {description: The observer's own directory., type: path, required: true}
-  pace: {description: Seconds until a pass that failed is tried again., type: float, required: true}
-  lasting: {description: Seconds until the last window is over., type: float, required: true}
+  pace: {description: Seconds until a pass that failed is tried again., type: float}
+  lasting: {description: Seconds until the last window is over., type: float}
+  state: {description: Whether anybody watches., choices: [present, absent], default: present}
 """
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -58,25 +59,33 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "changed": False}
         told = dict(self._task.args)
-        orders = Orders(
-            system=str(told["system"]),
-            run=str(told["run"]),
-            project=PROJECT,
-            place=Path(str(told["place"])).resolve(),
-            command=command(Path(str(told["place"])).resolve() / GIVEN),
-            environment=environment(),
-            pace=float(told["pace"]),
-            until=time.time() + float(told["lasting"]) + GRACE,
-        )
-        manager = (
-            under_systemd if under_systemd.is_running() and os.geteuid() == 0 else under_supervisord
-        )
+        place = Path(str(told["place"])).resolve()
+        on_systemd = under_systemd.is_running() and os.geteuid() == 0
+        manager = under_systemd if on_systemd else under_supervisord
         try:
+            if told.get("state") == "absent":
+                manager.end(place)
+                return {**result, "changed": False}
+            orders = orders_of(told, place)
             write_orders(orders, given())
             manager.begin(orders)
         except StagegateError as error:
             return {**result, "failed": True, **error.as_result()}
         return {**result, "changed": False, "log": str(orders.log)}
+
+
+def orders_of(told: dict[str, Any], place: Path) -> Orders:
+    """What the observer is told."""
+    return Orders(
+        system=str(told["system"]),
+        run=str(told["run"]),
+        project=PROJECT,
+        place=place,
+        command=command(place / GIVEN),
+        environment=environment(),
+        pace=float(told["pace"]),
+        until=time.time() + float(told["lasting"]) + GRACE,
+    )
 
 
 def command(variables: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..command import run_command
 from ..errors import StepFailed
 from ..files import write_atomic
-from .orders import BY_HAND, ORDERS, Orders
+from .orders import BY_HAND, ORDERS, Orders, read_orders
 
 UNITS = Path("/etc/systemd/system")
 RUNNING = Path("/run/systemd/system")
@@ -69,6 +69,12 @@ def begin(orders: Orders) -> None:
     write_atomic(UNITS / f"{name}.service", SERVICE.format(**words).encode(), 0o644)
     schedule(orders, 1.0)
     told(["systemctl", "enable", f"{name}.timer"])
+
+
+def end(place: Path) -> None:
+    """End the observer that was given the orders in a directory, if there are any."""
+    if (place / ORDERS).exists():
+        schedule(read_orders(place / ORDERS), None)
 
 
 def schedule(orders: Orders, seconds: float | None) -> None:
