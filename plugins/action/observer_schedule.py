@@ -41,7 +41,14 @@ PLAYBOOK = "playbooks/watch.yml"
 GRACE = 86400.0
 """Seconds after the last window in which hosts that did not answer are still asked."""
 
-ONCE = ("release_version", "resume", "accept_data_loss", "rollback_on_request")
+ONCE = (
+    "release_version",
+    "resume",
+    "accept_data_loss",
+    "rollback_on_request",
+    "signed",
+    "sign_offs_file",
+)
 """Variables that were meant for this one command."""
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "SSH_AUTH_SOCK", "VIRTUAL_ENV")
