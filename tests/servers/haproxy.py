@@ -46,7 +46,7 @@ while True:
 import than all of this to run.)"""
 
 
-def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     """Return once it is true; fail when that takes too long."""
     end = time.monotonic() + seconds
     while not true():

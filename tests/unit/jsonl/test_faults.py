@@ -272,9 +272,10 @@ def test_a_judge_that_is_killed_makes_the_verdict_unknown(
 
 
 def test_no_process_is_left_after_a_scan(place: Path) -> None:
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    before = set(children.read_text().split())  # servers of other tests
     assert run_scan(place, Rules(processes=3)).good
-    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text()
-    assert children.split() == []
+    assert set(children.read_text().split()) <= before
 
 
 PEAK = """

@@ -97,8 +97,10 @@ def words(daemon: Daemon) -> str:
 
 def read_pid(daemon: Daemon) -> int:
     """Its process while it runs, else 0."""
-    place = daemon.base / "supervisord.pid"
-    text = place.read_text().strip() if place.exists() else ""
+    try:
+        text = (daemon.base / "supervisord.pid").read_text().strip()
+    except FileNotFoundError:  # it removes the file when it ends
+        text = ""
     pid = int(text) if text.isdigit() else 0
     return pid if pid and runs_with(pid, str(daemon.config)) else 0
 
