@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,3 +157,54 @@ def test_what_differs_is_named(
         for old, new in differences(lines_of(tmp_path / "one"), lines_of(tmp_path / "two"))
     ]
     assert told == found
+
+
+def mounted(*argv: str) -> None:
+    done = subprocess.run(["mount", *argv], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"this machine mounts nothing: {done.stderr.strip()}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize("what", ["a directory of the same disk", "one file", "a disk of its own"])
+def test_what_is_mounted_into_a_tree_is_refused(tmp_path: Path, what: str) -> None:
+    top, other = tmp_path / "a tree", tmp_path / "other"
+    (top / "in side").mkdir(parents=True)
+    (top / "a file").touch()
+    other.mkdir()
+    (other / "file").touch()
+    argv, place = {
+        "a directory of the same disk": (("--bind", str(other)), top / "in side"),
+        "one file": (("--bind", str(other / "file")), top / "a file"),
+        "a disk of its own": (("-t", "tmpfs", "none"), top / "in side"),
+    }[what]
+    mounted(*argv, str(place))
+    try:
+        with pytest.raises(StepFailed, match="it lies on another file system"):
+            list(walk(top))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_an_overlay_is_one_tree(tmp_path: Path) -> None:
+    """On an overlay files and directories have different device numbers by nature."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted("-t", "tmpfs", "none", str(disk))
+    places = {name: disk / name for name in ("lower", "upper", "work", "top")}
+    try:
+        for place in places.values():
+            place.mkdir()
+        (places["lower"] / "inside").mkdir()
+        (places["lower"] / "inside" / "file").write_text("x")
+        layers = "lowerdir={lower},upperdir={upper},workdir={work}".format(**places)
+        mounted("-t", "overlay", "overlay", "-o", layers, str(places["top"]))
+        try:
+            (places["top"] / "inside" / "new").write_text("y")
+            found = [entry.path for entry in walk(places["top"])]
+        finally:
+            subprocess.run(["umount", str(places["top"])], check=True)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert found == [".", "inside", "inside/file", "inside/new"]

@@ -7,6 +7,7 @@ plants under a name between two looks leads nowhere.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from ..errors import StepFailed
 DEPTH = 100
 """Directories within directories; each level keeps one descriptor open."""
 
+MOUNTS = Path("/proc/self/mountinfo")
+OCTAL = re.compile(rb"\\([0-7]{3})")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 TOP = "."
 TYPES = {stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFREG: "file"}
@@ -51,11 +54,12 @@ class Entry:
 class Manner:
     """How a tree is walked.
 
+    ``mounts`` are the names in it, relative to the top, on which another file system lies.
     ``live``: names may vanish while they are looked at, and are passed over. ``strict``: what a
     copy could not stand for is refused.
     """
 
-    device: int
+    mounts: frozenset[str]
     live: bool
     strict: bool
 
@@ -78,7 +82,7 @@ def walk(top: Path, *, live: bool = False, strict: bool = True) -> Iterator[Entr
     try:
         status = os.fstat(descriptor)
         yield Entry(TOP, "", descriptor, status)
-        yield from below(top, descriptor, (), Manner(status.st_dev, live, strict))
+        yield from below(top, descriptor, (), Manner(read_mounts(top), live, strict))
     finally:
         os.close(descriptor)
 
@@ -95,7 +99,7 @@ def below(top: Path, descriptor: int, parents: tuple[str, ...], manner: Manner) 
                 continue
             raise
         if manner.strict:
-            refuse_strange(top, entry, manner.device)
+            refuse_strange(top, entry, manner.mounts)
         if entry.kind != "directory":
             yield entry
             continue
@@ -119,10 +123,25 @@ def look(descriptor: int, name: str, parents: tuple[str, ...]) -> Entry:
     return Entry("/".join((*parents, name)), name, descriptor, status, link)
 
 
-def refuse_strange(top: Path, entry: Entry, device: int) -> None:
+def read_mounts(top: Path) -> frozenset[str]:
+    """The mount points below a directory, relative to it; none where the system does not tell.
+
+    Device numbers do not show them: on an overlay files and directories differ by nature, and a
+    bind mount may have the same. Field 5 of a line is the place, its blanks as octal (proc(5)).
+    """
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    places = (OCTAL.sub(lambda m: bytes([int(m[1], 8)]), line.split(b" ")[4]) for line in lines)
+    start = os.fsencode(top.resolve()) + b"/"
+    return frozenset(os.fsdecode(p[len(start) :]) for p in places if p.startswith(start))
+
+
+def refuse_strange(top: Path, entry: Entry, mounts: frozenset[str]) -> None:
     """Raise StepFailed for a name that a copy of the tree could not stand for."""
     status = entry.status
-    if status.st_dev != device:
+    if entry.path in mounts:
         raise refused(top, entry.path, "it lies on another file system")
     what = KINDS.get(stat.S_IFMT(status.st_mode))
     if what:
