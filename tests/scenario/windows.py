@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from stagegate.ledger import Entry
 from tests.scenario.deployment import Outcome
 from tests.scenario.stage import Stage
 
+REPORTED_WITHIN = 300.0
 SCALE = 0.01
 GATES = ["query_p99", "error_rate"]
 WINDOWS: list[dict[str, Any]] = [
@@ -40,6 +42,14 @@ class Watched:
         places = sorted(self.outcome.artifacts.glob(f"{self.outcome.run}/record.json"))
         record: dict[str, Any] = json.loads(places[-1].read_text(encoding="utf-8"))
         return record
+
+    def reported(self, verdict: str) -> dict[str, Any]:
+        """The record once whoever looks has written this verdict into it."""
+        end = time.monotonic() + REPORTED_WITHIN
+        while self.record()["verdict"] != verdict:
+            assert time.monotonic() < end, f"no report says {verdict}: {self.record()['message']}"
+            time.sleep(0.2)
+        return self.record()
 
     def page(self) -> str:
         """The run's report."""
