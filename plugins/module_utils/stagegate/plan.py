@@ -118,7 +118,8 @@ def deployment_plan(
     """The plan of a run on one host.
 
     ``migrate`` names the stores that have pending migrations; ``freeze`` those that have none but
-    are kept at the same instant, because the release's data may have to go back as a whole;
+    are copied all the same: because the release's data may have to go back as a whole, or because
+    something in them can only be left out of a new copy (``nouns.mend``);
     ``in_place`` those whose live data the migration itself changes.
     ``noop`` is true when the wanted release already runs, whole and healthy, and nothing is
     pending: then nothing is touched.
@@ -129,6 +130,9 @@ def deployment_plan(
     stores = [store for store in nouns["stores"] if store["name"] in migrate]
     refuse_impossible_way_down(stores, migration_class)
     whole = migration_class == "one_way" and migrate
+    mend = [str(name) for name in nouns.get("mend") or ()]
+    plain = [s["name"] for s in nouns["stores"] if "migrations" not in s] if whole else []
+    written = {name: noun for name, noun in nouns.items() if name != "mend"}
     return {
         "kind": "deploy",
         "from": live,
@@ -136,15 +140,15 @@ def deployment_plan(
         "digest": str(release.get("digest") or release.get("commit") or ""),
         "migration_class": migration_class,
         "migrate": migrate,
-        "freeze": [s["name"] for s in nouns["stores"] if "migrations" not in s] if whole else [],
+        "freeze": [name for name in dict.fromkeys([*plain, *mend]) if name not in migrate],
         "in_place": [s["name"] for s in stores if in_place(s, migration_class)],
         "doors": nouns.get("doors", "none"),
         "serves": bool(nouns["services"]),
         "stores": [str(store["name"]) for store in nouns["stores"]],
         "code": release.get("kind") != "none",
         "secrets": bool(nouns.get("secrets")),
-        "inputs": digest(nouns)[:16],
-        "noop": live == version and not migrate and running_well,
+        "inputs": digest(written)[:16],
+        "noop": live == version and not migrate and not mend and running_well,
     }
 
 
