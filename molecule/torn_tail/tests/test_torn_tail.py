@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 from tests.scenario.knowledge import QUIET, Knowledge
@@ -22,9 +23,11 @@ def test_a_torn_tail_is_set_aside_whole_and_everything_else_goes_forward(
     assert (outcome.rc, outcome.verdict) == (0, "deployed"), str(outcome)
     assert former.read_bytes().endswith(TORN), "the former generation keeps what it held"
     assert TORN not in knowledge.facts.read_bytes()
-    state = knowledge.machine.files.root / knowledge.host.state
-    aside = [p for p in (state / "evidence" / outcome.run).rglob("*") if is_torn(p)]
-    assert len(aside) == 1, "the torn bytes lie in one side file"
+    evidence = knowledge.machine.files.root / knowledge.host.state / "evidence" / outcome.run
+    (aside,) = evidence.rglob("torn-tail.jsonl")
+    (told,) = (json.loads(line) for line in aside.read_text().splitlines())
+    assert base64.b64decode(told["base64"]) == TORN
+    assert told["offset"] == former.stat().st_size - len(TORN)
     assert not users.lost()
 
 
@@ -44,12 +47,3 @@ def test_damage_in_the_middle_is_refused_by_line_and_byte_and_nothing_is_touched
     assert knowledge.digests() == before
     assert knowledge.served()["version"] == "1.1"
     assert not knowledge.host.locked()
-
-
-def is_torn(path) -> bool:
-    """True for the side file that holds the torn bytes, as they were or told as JSON."""
-    if not path.is_file():
-        return False
-    data = path.read_bytes()
-    told = json.dumps(TORN.decode()).encode()[1:-1]
-    return TORN in data or told in data
