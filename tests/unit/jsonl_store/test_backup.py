@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import Refused, StagegateError, StepFailed
+from stagegate.jsonl.rules import Rules
 from stagegate.jsonl_store import taking
-from stagegate.jsonl_store.lines import copy_prefix
+from stagegate.jsonl_store.lines import copy_prefix, sound_end
 from tests.unit.jsonl_store.helpers import WRITER, append, fact, lines, make_host, records
 from tests.unit.plain.host import Host, process
 
@@ -43,6 +44,16 @@ def test_beside_a_writer_every_backup_is_whole_records_of_one_instant(host: Host
             assert numbers == list(range(len(numbers))), "no record is missing, none is half"
             assert len(numbers) >= noted, "what was written before the backup began is in it"
             again.do("verify")
+
+
+@pytest.mark.parametrize(("size", "end"), [(0, 0), (5, 0), (8, 8), (12, 8), (16, 16), (20, 16)])
+def test_the_end_of_an_instant_is_that_of_its_last_whole_record(
+    tmp_path: Path, size: int, end: int
+) -> None:
+    """A record that was half written at that instant is not taken, though it is whole by now."""
+    place = tmp_path / "facts.jsonl"
+    place.write_bytes(b'{"a":1}\n' * 3)
+    assert sound_end(place, Rules(), size) == end
 
 
 def rotate(host: Host) -> None:

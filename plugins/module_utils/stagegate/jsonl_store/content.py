@@ -135,7 +135,8 @@ class JsonlContent(Content):
         if evidence is None:
             copy_file(source, target)
             return {}
-        end, size = sound_end(source, self.records.rules), source.stat().st_size
+        size = source.stat().st_size
+        end = sound_end(source, self.records.rules, size)
         side = self.set_tail_aside(source, end, evidence) if size > end else None
         digest = copy_prefix(source, target, end, lambda: None)
         return {"end": end, "sha256": digest, "torn_bytes": size - end, "side_file": side}

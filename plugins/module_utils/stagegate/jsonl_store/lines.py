@@ -59,11 +59,11 @@ def scan(path: Path, rules: Rules, until: int | None = None, start: int = 0) -> 
     return report
 
 
-def whole_end(path: Path) -> int:
-    """The offset after a file's last newline; 0 when it has none."""
+def whole_end(path: Path, size: int | None = None) -> int:
+    """The offset after a file's last newline, of its first ``size`` bytes; 0 when it has none."""
     descriptor = open_plain(path)
     try:
-        stop = os.fstat(descriptor).st_size
+        stop = os.fstat(descriptor).st_size if size is None else size
         while stop > 0:
             begin = max(0, stop - BLOCK)
             found = os.pread(descriptor, stop - begin, begin).rfind(b"\n")
@@ -75,9 +75,14 @@ def whole_end(path: Path) -> int:
         os.close(descriptor)
 
 
-def sound_end(path: Path, rules: Rules) -> int:
-    """The offset after a file's last whole record: of one that needs no newline, its own end."""
-    end, size = whole_end(path), path.stat().st_size
+def sound_end(path: Path, rules: Rules, size: int | None = None) -> int:
+    """The offset after a file's last whole record: of one that needs no newline, its own end.
+
+    ``size`` says how many bytes are looked at: those that were there at one instant, while others
+    are appended.
+    """
+    size = path.stat().st_size if size is None else size
+    end = whole_end(path, size)
     open_end = size > end and rules.final_newline == "optional"
     return size if open_end and scan(path, rules, size, end).torn is None else end
 

@@ -48,7 +48,7 @@ def take(source: Path, target: Path, rules: Rules, watch: Watch) -> Taken:
     changes: list[str] = []
     for _ in range(TRIES):
         with judged(), opened(source) as file:
-            end = min(sound_end(source, rules), file.size)
+            end = sound_end(source, rules, file.size)
             digest = copy_prefix(source, target, end, watch)
             change = read_change(file, 0, end, digest)
         if not change:
