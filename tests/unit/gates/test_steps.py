@@ -24,6 +24,8 @@ from tests.unit.gates.helpers import (
     share_gate,
 )
 
+PROJECT = Path(__file__).resolve().parents[3]
+
 
 class Host:
     """A host with its ledger, its service and its gates."""
@@ -379,3 +381,10 @@ def test_a_gate_that_cannot_fail_refuses_the_run(host: Host) -> None:
 def test_the_release_must_be_named(host: Host) -> None:
     with pytest.raises(BadInput, match=r"release\.version is missing"):
         host.act("gate", release=None)
+
+
+def test_a_mistake_in_the_windows_is_told_before_the_run(host: Host) -> None:
+    with pytest.raises(BadInput, match=r"windows\[0\]\.evry: unknown key; did you mean every\?"):
+        host.act("selftest", windows=[{"name": "x", "to": 5, "evry": 1}])
+    tasks = (PROJECT / "roles/gate/tasks/selftest.yml").read_text()
+    assert "windows:" in tasks, "preflight proves the windows with the gates"
