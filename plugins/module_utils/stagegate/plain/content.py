@@ -161,8 +161,11 @@ class Content(ABC):
         """What the copy of a failed state is called."""
 
     def carry(self, way: Carry) -> dict[str, Any]:
-        """Make what a former release goes on with: its own data, and what users wrote since."""
-        raise NotImplementedError
+        """Make what a former release goes on with: its own data, and what users wrote since.
+
+        Asked only of content that says it ``carries``.
+        """
+        raise AssertionError(f"{type(self).__name__} does not say how {way.former} is carried over")
 
 
 def not_declared(store: str, version: str, wrong: list[str]) -> StepFailed:
