@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import failpoint
 from .errors import BadInput
 from .files import StrPath, fsync_dir
 
@@ -133,6 +134,7 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
     off, for nothing is ever lost. A failed fsync raises OSError and is never tried again on the
     same file: the kernel may call dirty pages clean after it.
     """
+    failpoint.reached("before", entry)
     place = Path(path)
     created = not place.exists()
     if ledger.torn:
@@ -151,6 +153,7 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
         os.close(descriptor)
     if created:
         fsync_dir(place.parent)
+    failpoint.reached("after", entry)
     return Ledger(
         (*ledger.entries, entry),
         ledger.valid_bytes + len(line) + 1,
