@@ -1,0 +1,102 @@
+"""python -m tests.torture: play cases until the time is up, and tell what was found."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.torture.case import Case, Result
+from tests.torture.sweep import Covered, cases, known_points, prepare, sweep
+from tests.torture.systems import LOCAL
+from tests.torture.world import PLACE, World
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, held at once so that they differ."""
+    held = [socket.socket() for _ in range(count)]
+    for each in held:
+        each.bind(("127.0.0.1", 0))
+    found = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return found
+
+
+def ready(name: str, fresh: bool) -> World:
+    """The world of a system, made and known."""
+    world = World(LOCAL[name])
+    if fresh or not (world.directory / "points.json").exists():
+        names = list(world.system.ports)
+        prepare(
+            world, dict(zip(names, free_ports(len(names)), strict=True)), PLACE / f"{name}.prepare"
+        )
+    return world
+
+
+def told(result: Result) -> str:
+    """One line of a result, and what is wrong with it."""
+    state = "VIOLATED" if result.violations else "held" if result.reached else "not reached"
+    lines = [f"{state:<12}{result.seconds:6.1f} s  {result.case}  -> {result.ended or '-'}"]
+    return "\n".join([*lines, *(f"    {words}" for words in result.violations)])
+
+
+def play_system(name: str, options: argparse.Namespace, results: list[Result]) -> None:
+    """Play one system's cases until the time is up."""
+    until = time.monotonic() + options.seconds
+    world = ready(name, options.fresh)
+    wanted = cases(name, known_points(world), options.seed)
+    covered = Covered(PLACE / f"covered-{name}-{options.seed}.jsonl")
+    for result in sweep(world, chosen(wanted, options.only), covered, until):
+        results.append(result)
+        print(told(result), flush=True)
+    world.rest()
+
+
+def chosen(wanted: list[Case], only: str) -> list[Case]:
+    """The cases whose name has this in it."""
+    return [case for case in wanted if only in case.name]
+
+
+def table(results: list[Result]) -> str:
+    """Counts by run and fault."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for result in results:
+        system, run, fault = result.case.split("/")[:3]
+        counts[(f"{system} {run}", fault)] += 1
+    lines = [f"{run:<22}{fault:<28}{count:>4}" for (run, fault), count in sorted(counts.items())]
+    reached = sum(result.reached for result in results)
+    points = len({"/".join(r.case.split("/")[:2] + r.case.split("/")[3:4]) for r in results})
+    violated = [r for r in results if r.violations]
+    lost = sum(words.startswith("A ") for r in results for words in r.violations)
+    return "\n".join(
+        [
+            *lines,
+            f"{len(results)} cases at {points} points, {reached} of them reached",
+            f"violations: {len(violated)}  lost acknowledged writes: {lost}",
+        ]
+    )
+
+
+def main() -> int:
+    """Play; the exit status is 0 when nothing was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1800.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--systems", default=",".join(LOCAL))
+    parser.add_argument("--only", default="", help="only cases whose name has this in it")
+    parser.add_argument("--fresh", action="store_true", help="make the worlds anew")
+    options = parser.parse_args()
+    results: list[Result] = []
+    with ThreadPoolExecutor() as pool:
+        names = options.systems.split(",")
+        list(pool.map(lambda name: play_system(name, options, results), names))
+    print(table(results))
+    return 1 if any(result.violations for result in results) or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""All cases of a system, in the order that a seed gives them, and which of them were covered."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from stagegate.ledger import read_ledger
+from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result
+from tests.torture.points import Point, points_of
+from tests.torture.world import Command, World
+
+RUNS = ("deploy", "roll_back", "red")
+SECOND_OF = 4
+"""Every so many cases a second fault hits the way on."""
+ENTRIES_OF_A_WAY_ON = 20
+
+
+def prepare(world: World, ports: dict[str, int], scratch: Path) -> None:
+    """Make the moments that cases begin at, and learn each run's points where nothing fails."""
+    world.make(ports)
+    first, second = world.system.good
+    deploy = ("deploy.yml", "-e", f"release_version={first}")
+    well(world.start(scratch / "first", *deploy), "deployed")
+    world.save("first")
+    points = {"deploy": learn(world, scratch / "second", "deployed", "deploy.yml", second)}
+    world.save("second")
+    points["roll_back"] = learn(world, scratch / "back", "restored", "playbooks/rollback.yml", "")
+    world.go_back("second")
+    red = learn(world, scratch / "red", "restored", "deploy.yml", world.system.bad)
+    points["red"] = [p for p in red if p.phase in ("rollback", "report")]
+    written = {run: [asdict(point) for point in found] for run, found in points.items()}
+    (world.directory / "points.json").write_text(json.dumps(written), encoding="utf-8")
+
+
+def learn(world: World, place: Path, verdict: str, playbook: str, release: str) -> list[Point]:
+    """The points of a run, which ends as it must."""
+    ledger = world.state / "ledger.jsonl"
+    before = len(read_ledger(ledger).entries)
+    release_words = ("-e", f"release_version={release}") if release else ()
+    well(world.start(place, playbook, *release_words), verdict)
+    return points_of(read_ledger(ledger).entries[before:])
+
+
+def well(command: Command, verdict: str) -> None:
+    """See that a command without any fault ends as it must."""
+    command.wait()
+    if command.verdict() != verdict:
+        raise AssertionError(f"not {verdict}, but {command.verdict()!r}: {command.said()[-2000:]}")
+
+
+def known_points(world: World) -> dict[str, list[Point]]:
+    """The points that `prepare` learned."""
+    written = json.loads((world.directory / "points.json").read_text(encoding="utf-8"))
+    return {run: [Point(**point) for point in found] for run, found in written.items()}
+
+
+def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
+    """Every case once, in the order of the seed; some get a second fault from it."""
+    chosen = random.Random(f"{seed}/{system}")
+    found = [
+        Case(system, run, fault, point, way_on)
+        for run in RUNS
+        for point in points[run]
+        for fault in FAULTS
+        for way_on in (WAYS_ON if run == "deploy" else WAYS_ON[::2])
+    ]
+    chosen.shuffle(found)
+    return [
+        with_second(case, chosen) if number % SECOND_OF == SECOND_OF - 1 else case
+        for number, case in enumerate(found)
+    ]
+
+
+def with_second(case: Case, chosen: random.Random) -> Case:
+    """The case with a second fault on the way on."""
+    told = asdict(case) | {"point": case.point}
+    told |= {"second": chosen.choice(FAULTS), "second_at": chosen.randint(1, ENTRIES_OF_A_WAY_ON)}
+    return Case(**told)
+
+
+class Covered:
+    """The results of a seed so far, a line each: a sweep that was stopped goes on where it was."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.place.parent.mkdir(parents=True, exist_ok=True)
+
+    def results(self) -> list[Result]:
+        """Every result so far."""
+        if not self.place.exists():
+            return []
+        lines = self.place.read_text(encoding="utf-8").splitlines()
+        return [
+            Result(**{**json.loads(line), "violations": tuple(json.loads(line)["violations"])})
+            for line in lines
+        ]
+
+    def add(self, result: Result) -> None:
+        """Keep one more."""
+        with self.place.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(result)) + "\n")
+
+
+def sweep(world: World, wanted: list[Case], covered: Covered, until: float) -> Iterator[Result]:
+    """Play what is not covered yet, until the time (monotonic seconds) is up."""
+    known = {result.case for result in covered.results()}
+    for case in wanted:
+        if time.monotonic() > until:
+            return
+        if case.name in known:
+            continue
+        result = Player(world, case, world.directory / "case").play()
+        if result.violations:
+            kept = world.directory / "violations" / case.name.replace("/", "_")
+            kept.parent.mkdir(exist_ok=True)
+            (world.directory / "case").rename(kept)
+        covered.add(result)
+        yield result
