@@ -77,7 +77,7 @@ from stagegate.record.html import to_html
 from stagegate.record.junit import read_junit
 from stagegate.record.junit import summary as counted
 from stagegate.record.markdown import to_markdown
-from stagegate.record.text import visible
+from stagegate.record.text import one_inventory, visible
 
 OPTIONS = ("entries", "meta", "junit_dir", "destination", "checklist", "sign_offs", "state")
 NOTHING_YET = "a dry run leaves no ledger, and so no record"
@@ -174,11 +174,7 @@ def set_aside(place: Path, record: dict[str, Any]) -> None:
 
 def inventory() -> str:
     """The inventory of this command, relative when it lies here; empty when there are several."""
-    given = [str(path) for path in context.CLIARGS.get("inventory") or ()]
-    if len(given) != 1:
-        return ""
-    here = f"{Path.cwd()}/"
-    return given[0].removeprefix(here)
+    return one_inventory(context.CLIARGS.get("inventory") or ())
 
 
 def read_results(directory: str, hosts: set[str]) -> dict[str, dict[str, Any]]:

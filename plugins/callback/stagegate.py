@@ -36,7 +36,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from stagegate.plan import PHASES
 from stagegate.record import console
 from stagegate.record.screen import Screen, run_with_output
-from stagegate.record.text import duration, visible
+from stagegate.record.text import duration, filled, one_inventory, visible
 
 COLORS = {
     "done": C.COLOR_OK,
@@ -225,12 +225,17 @@ class CallbackModule(DefaultCallback):
         host, phase = result.host.get_name(), self._phase(result.task)
         place = (host, phase or self._play.get_name(), task_name(result))
         results = self._items.pop(task_key(result), None) or [dict(result.result)]
-        lines = console.failure_lines(place, results, unreachable)
+        lines = self._filled(console.failure_lines(place, results, unreachable))
         self._failures.append((host, phase, results[0]))
         color = C.COLOR_UNREACHABLE if unreachable else C.COLOR_ERROR
         self._screen.gap()
         self._screen.say("\n".join(lines), color)
         self._screen.gap()
+
+    def _filled(self, lines: list[str]) -> list[str]:
+        """Lines of a failure with this command's inventory in them."""
+        inventory = one_inventory(context.CLIARGS.get("inventory") or ())
+        return [filled(line, inventory) for line in lines]
 
     def _closing(self, rescued: bool) -> Iterator[tuple[str, str | None]]:
         """The lines between the phases and the recap."""
@@ -239,7 +244,7 @@ class CallbackModule(DefaultCallback):
             color = COLORS.get(str(self._report.get("verdict")), C.COLOR_ERROR)
         elif self._failures:
             places = [(host, phase) for host, phase, _ in self._failures]
-            lines = console.closing_failure(places, self._failures[0][2], rescued)
+            lines = self._filled(console.closing_failure(places, self._failures[0][2], rescued))
             color = C.COLOR_ERROR
         else:
             dry = "Dry run, nothing was changed" if context.CLIARGS.get("check") else "Done"

@@ -25,7 +25,7 @@ class Seen:
 
     ``release`` is where the link of the code leads, ``data`` where the link of each store leads;
     ``services`` are the releases that running services say they are, by service; ``processes``
-    counts what runs of them. ``broken`` is what the stores' own checks say against them.
+    counts what runs of them. A host without code or data of the system has none. ``broken`` is what the stores' own checks say against them.
     """
 
     name: str
@@ -122,8 +122,10 @@ def violations_at_the_end(seen: Seen, services: Sequence[str]) -> list[str]:
     if seen.guarded:
         found.append(f"G {seen.name}: no run is open, the start guard stands")
     live = live_release(last_change(seen.entries))
-    if seen.release != f"releases/{live}":
+    if seen.release and seen.release != f"releases/{live}":
         found.append(f"W {seen.name}: the ledger says {live}, the link {seen.release}")
+    if services and not seen.release:
+        found.append(f"W {seen.name}: the link of the code is gone")
     missing = sorted(set(services) - set(seen.services))
     if missing:
         found.append(f"W {seen.name}: {', '.join(missing)} does not serve")

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.torture.case import Case, Result
+from tests.torture.fleet import FleetWorld
+from tests.torture.local import LocalWorld
 from tests.torture.sweep import Covered, cases, known_points, prepare, sweep
-from tests.torture.systems import LOCAL
+from tests.torture.systems import LOCAL, SPARKLE
 from tests.torture.world import PLACE, World
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, held at once so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    for each in held:
-        each.bind(("127.0.0.1", 0))
-    found = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return found
 
 
 def ready(name: str, fresh: bool) -> World:
     """The world of a system, made and known."""
-    world = World(LOCAL[name])
+    world: World = LocalWorld(LOCAL[name]) if name in LOCAL else FleetWorld()
     if fresh or not (world.directory / "points.json").exists():
-        names = list(world.system.ports)
-        prepare(
-            world, dict(zip(names, free_ports(len(names)), strict=True)), PLACE / f"{name}.prepare"
-        )
+        world.make()
+        prepare(world, world.directory / "prepare")
     return world
 
 
@@ -86,7 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1800.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--systems", default=",".join(LOCAL))
+    parser.add_argument("--systems", default=",".join((*LOCAL, SPARKLE.name)))
     parser.add_argument("--only", default="", help="only cases whose name has this in it")
     parser.add_argument("--fresh", action="store_true", help="make the worlds anew")
     options = parser.parse_args()

@@ -12,12 +12,11 @@ from pathlib import Path
 from stagegate.conduct import live_release
 from stagegate.errors import StagegateError
 from stagegate.history import last_change, unfinished
-from tests.scenario.invariants import Seen, last_run, violations, violations_at_the_end
-from tests.scenario.load import Load
-from tests.torture.look import look_at
+from tests.scenario.invariants import Seen, violations, violations_at_the_end
+from tests.torture.command import Command
 from tests.torture.overlay import Order, arm
 from tests.torture.points import Point
-from tests.torture.world import ROOT, Command, World
+from tests.torture.world import World
 
 FAULTS = (
     "kill_controller",
@@ -87,7 +86,7 @@ class Player:
         self.scratch.mkdir(parents=True)
         self.world.go_back("first" if self.case.run == "deploy" else "second")
         reached = False
-        load = Load(self.world.url, self.scratch / "acknowledged.jsonl", self.tools)
+        load = self.world.writing(self.scratch)
         try:
             with load:
                 load.wait_for(WRITES_BETWEEN)
@@ -106,11 +105,6 @@ class Player:
         took = round(time.monotonic() - began, 1)
         return Result(self.case.name, reached, took, tuple(self.found), self.release)
 
-    @property
-    def tools(self) -> Path:
-        """The writer and the checker of the system."""
-        return ROOT / "examples" / self.world.system.name / "tools"
-
     def first_command(self) -> tuple[str, ...]:
         """What the operator typed."""
         if self.case.run == "roll_back":
@@ -124,43 +118,40 @@ class Player:
         self.commands += 1
         place = self.scratch / f"command-{self.commands}"
         environment = arm(self.scratch / f"failpoint-{self.commands}", order) if order else {}
-        return self.world.start(place, *words, environment=environment)
+        return self.world.start(place, words, environment)
 
     def hit(self, words: tuple[str, ...], fault: str, point: Point) -> bool:
         """Run a command into a fault, until nobody is at work; tell whether it was at the point."""
-        counters = self.world.counters
+        counters = self.world.counters(point)
         shutil.rmtree(counters, ignore_errors=True)
         counters.mkdir(parents=True)
         acts = {"kill_step": "kill", "error_once": "error", "error_always": "error"}
         times = 0 if fault == "error_always" else 1
-        order = Order(point, acts.get(fault, "hold"), str(counters), times)
+        order = Order(point, acts.get(fault, "hold"), self.world.place(point), times)
         command = self.start(words, order)
         if order.act == "hold":
-            self.wait_until_held(command)
+            self.wait_until_held(command, counters / "held")
             if (counters / "held").exists():
-                self.inject(fault, command)
-        if fault != "cut_power" or not (counters / "held").exists():
-            command.wait()
-            self.world.wait_until_idle()
+                self.inject(fault, command, point)
+        command.wait()
+        self.world.wait_until_idle()
         reached = (counters / "reached").exists()
         shutil.rmtree(counters)
         return reached
 
-    def wait_until_held(self, command: Command) -> None:
+    def wait_until_held(self, command: Command, held: Path) -> None:
         """Return once the step stands at the point, or the command has ended without it."""
         end = time.monotonic() + HELD_WITHIN
-        while not (self.world.counters / "held").exists() and not command.is_over():
+        while not held.exists() and not command.is_over():
             if time.monotonic() > end:
                 raise TimeoutError(f"neither the point nor the end within {HELD_WITHIN:g} s")
             time.sleep(0.02)
 
-    def inject(self, fault: str, command: Command) -> None:
+    def inject(self, fault: str, command: Command, point: Point) -> None:
         """Do to a held run what the case says, and let what is left of it go on."""
-        go = self.world.counters / "go"
+        go = self.world.counters(point) / "go"
         if fault == "cut_power":
-            self.world.cut_power()
-            command.wait()
-            self.world.boot()
+            self.world.lose_host(command, point)
         elif fault == "interrupt_twice":
             command.interrupt_twice()
             go.write_text("on", encoding="ascii")
@@ -168,19 +159,16 @@ class Player:
             command.kill()
             go.write_text("die" if fault == "kill_controller_and_step" else "on", encoding="ascii")
 
-    def seen(self) -> Seen:
-        """What is true now."""
-        return look_at(self.world)
-
     def look(self, moment: str) -> None:
         """Keep what is wrong at a moment at which nobody is at work."""
-        self.found += [f"{words} ({moment})" for words in violations(self.seen())]
+        found = [words for host in self.world.seen() for words in violations(host)]
+        self.found += [f"{words} ({moment})" for words in found]
 
     def go_on(self) -> None:
         """Bring the run to an end, in the way of the case; a second fault may come between."""
         words = self.way_on(self.case.way_on)
         if self.case.second and words:
-            point = Point("before", nth=self.case.second_at)
+            point = Point("before", host=self.case.point.host, nth=self.case.second_at)
             self.hit(words, self.case.second, point)
             self.look("after the second fault")
             words = self.way_on(self.case.way_on)
@@ -203,8 +191,8 @@ class Player:
 
     def ended(self) -> bool:
         """Tell whether nothing is open any more."""
-        seen = self.seen()
-        return unfinished(seen.entries) is None and seen.owner is None and not seen.guarded
+        hosts = self.world.seen()
+        return not any(unfinished(h.entries) or h.owner or h.guarded for h in hosts)
 
     def way_on(self, way: str) -> tuple[str, ...]:
         """The command that goes on; none when the run has ended by itself."""
@@ -213,40 +201,48 @@ class Player:
         if way == "roll_back":
             return ("playbooks/rollback.yml",)
         if way == "resume" and self.case.run == "deploy":
-            left = unfinished(self.seen().entries) or last_run(self.seen().entries)
-            owner = self.seen().owner or {}
-            run = str(owner.get("run") or (left.id if left else ""))
-            return (*self.first_command(), "-e", f"resume={run}")
+            held = [host.owner["run"] for host in self.world.seen() if host.owner]
+            return (*self.first_command(), *(("-e", f"resume={held[0]}") if held else ()))
         return self.first_command()
 
     def look_at_the_end(self) -> None:
         """Keep what is wrong once the run is over."""
-        seen = self.seen()
-        self.found += violations_at_the_end(seen, list(self.world.system.ports))
-        self.release = live_release(last_change(seen.entries))
+        hosts = self.world.seen()
+        for host in hosts:
+            self.found += violations_at_the_end(host, self.world.serving(host))
+        released = {live_release(last_change(host.entries)) for host in hosts}
+        if len(released) > 1:
+            self.found.append(f"W the hosts ended with different releases: {sorted(released)}")
+        self.release = max(released)
 
     def ask_once_more(self) -> None:
         """The same command once more: it succeeds and changes nothing."""
-        seen = self.seen()
+        before = self.world.seen()
         good = ("deploy.yml", "-e", f"release_version={self.release}")
-        words = ("playbooks/rollback.yml",) if self.went_back(seen) else good
+        words = ("playbooks/rollback.yml",) if went_back(before[0]) else good
         command = self.start(words)
         status = command.wait()
         self.world.wait_until_idle()
-        after = self.seen()
-        acted = [e for e in after.entries[len(seen.entries) :] if e.kind == "intent"]
+        after = self.world.seen()
+        acted = [
+            entry
+            for old, new in zip(before, after, strict=True)
+            for entry in new.entries[len(old.entries) :]
+            if entry.kind == "intent"
+        ]
         if status != 0:
             self.found.append(f"R the same once more ended with {status}: {command.said()[-600:]}")
         if acted:
             steps = ", ".join(f"{e.phase}.{e.step}" for e in acted)
             self.found.append(f"R the same once more did {steps}")
-        if (after.release, after.data) != (seen.release, seen.data):
+        if [(h.release, h.data) for h in after] != [(h.release, h.data) for h in before]:
             self.found.append("R the same once more switched code or data")
 
-    def went_back(self, seen: Seen) -> bool:
-        """Tell whether the last run ended by going back."""
-        last = last_change(seen.entries)
-        return last is not None and last.verdict == "restored"
+
+def went_back(seen: Seen) -> bool:
+    """Tell whether the last run on a host ended by going back."""
+    last = last_change(seen.entries)
+    return last is not None and last.verdict == "restored"
 
 
 def told_next(said: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is true in a local world, read from its disk and its processes."""
+"""What is true on a host, read from its disk and its processes."""
 
 from __future__ import annotations
 
@@ -9,36 +9,32 @@ import sqlite3
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stagegate.ledger import read_ledger
 from tests.scenario.invariants import Seen
-from tests.torture.world import World
+from tests.torture.systems import LocalSystem
 
-HOST = "localhost"
 ANSWERS_WITHIN = 5.0
 
 
-def look_at(world: World) -> Seen:
+def look_at(home: Path, system: LocalSystem, running: list[int], ports: Mapping[str, int]) -> Seen:
     """The one host of a local world; raises BadInput when its ledger is damaged."""
-    running = world.services()
+    state = home / "state" / system.name
+    links = {name: home / "data" / link for name, link in system.stores.items()}
     return Seen(
-        name=world.system.name,
-        entries=read_ledger(world.state / "ledger.jsonl").entries,
-        owner=owner_of(world.state / "lock"),
-        guarded=os.path.lexists(world.state / "guard"),
-        release=leads_to(world.home / world.system.name / "current"),
-        data={name: leads_to(world.home / "data" / link) for name, link in stores(world)},
-        services=served(world) if running else {},
+        name=system.name,
+        entries=read_ledger(state / "ledger.jsonl").entries,
+        owner=owner_of(state / "lock"),
+        guarded=os.path.lexists(state / "guard"),
+        release=leads_to(home / system.name / "current"),
+        data={name: leads_to(link) for name, link in links.items()},
+        services=served(ports) if running else {},
         processes=len(running),
-        broken=broken(world),
+        broken=broken(links),
     )
-
-
-def stores(world: World) -> list[tuple[str, str]]:
-    """Each store with the link of its live data."""
-    return list(world.system.stores.items())
 
 
 def leads_to(link: Path) -> str:
@@ -54,10 +50,10 @@ def owner_of(lock: Path) -> dict[str, Any] | None:
     return owner
 
 
-def served(world: World) -> dict[str, str]:
+def served(ports: Mapping[str, int]) -> dict[str, str]:
     """What each service that answers says it is."""
     found = {}
-    for name, port in world.ports.items():
+    for name, port in ports.items():
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{port}/health", timeout=ANSWERS_WITHIN
@@ -68,11 +64,10 @@ def served(world: World) -> dict[str, str]:
     return found
 
 
-def broken(world: World) -> tuple[str, ...]:
+def broken(links: Mapping[str, Path]) -> tuple[str, ...]:
     """What SQLite says against a copy of each live database, and which lines are no JSON."""
     found = []
-    for name, link in stores(world):
-        live = world.home / "data" / link
+    for name, live in links.items():
         for database in live.glob("*.db"):
             found += [f"{name}: {words}" for words in sqlite_says(database)]
         for lines in live.glob("*.jsonl"):

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from stagegate.ledger import read_ledger
 from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result
+from tests.torture.command import Command
 from tests.torture.points import Point, points_of
-from tests.torture.world import Command, World
+from tests.torture.world import World
 
 RUNS = ("deploy", "roll_back", "red")
 SECOND_OF = 4
@@ -20,30 +20,37 @@ SECOND_OF = 4
 ENTRIES_OF_A_WAY_ON = 20
 
 
-def prepare(world: World, ports: dict[str, int], scratch: Path) -> None:
-    """Make the moments that cases begin at, and learn each run's points where nothing fails."""
-    world.make(ports)
+def prepare(world: World, scratch: Path) -> None:
+    """Make the moments that cases begin at, and learn each run's points where nothing fails.
+
+    The world is empty.
+    """
     first, second = world.system.good
-    deploy = ("deploy.yml", "-e", f"release_version={first}")
-    well(world.start(scratch / "first", *deploy), "deployed")
+    well(world.start(scratch / "first", deploy(first)), "deployed")
     world.save("first")
-    points = {"deploy": learn(world, scratch / "second", "deployed", "deploy.yml", second)}
+    points = {"deploy": learn(world, scratch / "second", "deployed", deploy(second))}
     world.save("second")
-    points["roll_back"] = learn(world, scratch / "back", "restored", "playbooks/rollback.yml", "")
+    back = ("playbooks/rollback.yml",)
+    points["roll_back"] = learn(world, scratch / "back", "restored", back)
     world.go_back("second")
-    red = learn(world, scratch / "red", "restored", "deploy.yml", world.system.bad)
+    red = learn(world, scratch / "red", "restored", deploy(world.system.bad))
     points["red"] = [p for p in red if p.phase in ("rollback", "report")]
     written = {run: [asdict(point) for point in found] for run, found in points.items()}
     (world.directory / "points.json").write_text(json.dumps(written), encoding="utf-8")
 
 
-def learn(world: World, place: Path, verdict: str, playbook: str, release: str) -> list[Point]:
+def deploy(release: str) -> tuple[str, ...]:
+    """The command that deploys a release."""
+    return ("deploy.yml", "-e", f"release_version={release}")
+
+
+def learn(world: World, place: Path, verdict: str, words: tuple[str, ...]) -> list[Point]:
     """The points of a run, which ends as it must."""
-    ledger = world.state / "ledger.jsonl"
-    before = len(read_ledger(ledger).entries)
-    release_words = ("-e", f"release_version={release}") if release else ()
-    well(world.start(place, playbook, *release_words), verdict)
-    return points_of(read_ledger(ledger).entries[before:])
+    before = {host.name: len(host.entries) for host in world.seen()}
+    well(world.start(place, words), verdict)
+    hosts = world.seen()
+    entries = [entry for host in hosts for entry in host.entries[before[host.name] :]]
+    return points_of(entries, hosts=len(hosts) > 1)
 
 
 def well(command: Command, verdict: str) -> None:

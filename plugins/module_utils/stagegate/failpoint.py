@@ -1,7 +1,7 @@
 """Where a test may stop a run: at every entry of the ledger. Shipped, it stops nothing.
 
-There is nothing here to switch on: no variable, no file, no environment is read. A test that kills a
-run at an entry puts a file of its own with this name before this one on the controller's path of
+There is nothing here to switch on: no variable, no file, no environment is read. A test that kills
+a run at an entry puts a file of its own with this name before this one on the controller's path of
 module utilities (``ANSIBLE_MODULE_UTILS``), which no inventory and no play can set.
 """
 

@@ -147,6 +147,13 @@ def new_written(host: Host) -> None:
     (host.new / "a" / "late").write_text("")
 
 
+def test_a_run_that_goes_on_after_its_services_started_needs_no_guard(live: Host) -> None:
+    (live.state / "guard").unlink()
+    before = live.link.lstat()
+    live.do("activate")
+    assert live.link.lstat().st_ino == before.st_ino
+
+
 def no_guard(host: Host) -> None:
     (host.state / "guard").unlink()
 

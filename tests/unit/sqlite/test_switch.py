@@ -62,6 +62,13 @@ def test_activated_twice_is_activated_once(live: Site) -> None:
     assert live.link.lstat().st_ino == before.st_ino
 
 
+def test_a_run_that_goes_on_after_its_services_started_needs_no_guard(live: Site) -> None:
+    (live.state / "guard").unlink()
+    before = live.link.lstat()
+    live.do("activate")
+    assert live.link.lstat().st_ino == before.st_ino
+
+
 def test_a_first_install_makes_link_and_name(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.deploy("CREATE TABLE t (a); INSERT INTO t VALUES (7)")

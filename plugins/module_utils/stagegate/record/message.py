@@ -9,7 +9,7 @@ from typing import Any
 from ..signing.command import sign_command
 from .account import Account
 from .evidence import backups
-from .text import listed, visible
+from .text import INVENTORY, filled, listed, visible
 from .verdict import (
     QUIET_PHASES,
     Cause,
@@ -183,7 +183,12 @@ def what_next(
         return ["look at the window in the report, and decide; to go back:", back]
     if verdict in ("deployed", "no_op"):
         return nothing_but_words(meta)
-    said = visible(cause.parts.get("next") or "", 500) if cause else ""
+    told = (
+        filled(str(cause.parts.get("next") or ""), str(meta.get("inventory") or ""))
+        if cause
+        else ""
+    )
+    said = visible(told, 500)
     if verdict == "refused":
         return [said or "correct it, then run the same command again:", *([] if said else [again])]
     if verdict == "restored":
@@ -214,7 +219,7 @@ def nothing_but_words(meta: Mapping[str, Any]) -> list[str]:
     roles = [str(role) for role in meta.get("awaited") or ()]
     if not roles:
         return ["nothing to do; checklist lines that are still pending stand in the report"]
-    place, run = str(meta.get("inventory") or "<inventory>"), str(meta.get("run") or "")
+    place, run = str(meta.get("inventory") or INVENTORY), str(meta.get("run") or "")
     return [
         f"when they can tell, ask for the word of {listed(roles)}:",
         *(sign_command(role, place, run=run) for role in roles),
@@ -245,7 +250,7 @@ def consent(accounts: Sequence[Account], back: str, said: str) -> list[str]:
 def command(playbook: str, meta: Mapping[str, Any]) -> str:
     """A command of this project against the run's inventory."""
     inventory = meta.get("inventory")
-    place = shlex.quote(visible(inventory, 200)) if inventory else "<inventory>"
+    place = shlex.quote(visible(inventory, 200)) if inventory else INVENTORY
     return f"ansible-playbook {playbook} -i {place}"
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 LIMIT = 2000
@@ -23,6 +26,21 @@ BARE_UNITS = frozenset({"count", "ratio"})
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, hide or reorder text, or cannot be encoded."""
+
+
+INVENTORY = "<inventory>"
+"""Stands in the words of a host for what only the controller knows: what was given with -i."""
+
+
+def one_inventory(given: Iterable[object]) -> str:
+    """The inventory of a command, relative when it lies here; empty when there are several."""
+    places = [str(path) for path in given]
+    return places[0].removeprefix(f"{Path.cwd()}/") if len(places) == 1 else ""
+
+
+def filled(words: str, inventory: str) -> str:
+    """A host's words with the inventory in them, so that a command can be typed as it stands."""
+    return words.replace(INVENTORY, shlex.quote(visible(inventory, 200))) if inventory else words
 
 
 def visible(value: object, limit: int = LIMIT, *, lines: bool = False) -> str:

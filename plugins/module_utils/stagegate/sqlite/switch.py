@@ -20,9 +20,9 @@ def activate(journal: Journal, task: Task) -> Result:
     with journal.step(task.phase, task.step, {"target": task.target}) as step:
         staged = needed_state(journal, "stage", task.store.name)
         sealed = needed_state(journal, "seal", task.store.name)
-        refuse_unguarded(task)
         live = read_link(task.store)
         if live != task.target:
+            refuse_unguarded(task)
             refuse_unready(task, staged, sealed, live)
             switch_to(task.store, task.target)
         alias = set_alias(task.store)

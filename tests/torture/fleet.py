@@ -1,0 +1,153 @@
+"""sparkle on five machines of the lab: each can lose its power, the controller its life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stagegate.ledger import read_ledger
+from tests.lab import Lab
+from tests.lab.cgroup import Cgroup
+from tests.scenario.fleet import DATA, INVENTORY, SERVING, Fleet
+from tests.scenario.invariants import Seen
+from tests.scenario.users import Users
+from tests.torture.command import WITHIN, Command, start_playbook
+from tests.torture.look import owner_of
+from tests.torture.points import Point
+from tests.torture.systems import QUICK, SPARKLE, Released
+from tests.torture.world import PLACE
+
+USERS = 3
+SERVICE = "sparkle-api"
+STATE = Path("var/lib/stagegate/sparkle")
+COUNTERS = Path("var/lib/stagegate-torture")
+
+
+class FleetWorld:
+    """The hosts of inventories/sparkle and their kept moments."""
+
+    def __init__(self, place: Path = PLACE) -> None:
+        self.directory = place / SPARKLE.name
+        self.cgroup = Cgroup(f"torture-{SPARKLE.name}")
+        self.fleet: Fleet | None = None
+
+    @property
+    def system(self) -> Released:
+        """What runs here."""
+        return SPARKLE
+
+    def make(self) -> None:
+        """Make the machines anew, and put on them what a deployment needs."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Lab().up(Path(INVENTORY), fresh=True)
+        self._boot()
+        words = (f"{INVENTORY}/prepare.yml",)
+        prepared = self.start(self.directory / "prepare-hosts", words)
+        assert prepared.wait() == 0, prepared.said()[-2000:]
+
+    def _boot(self) -> Fleet:
+        self.cgroup.path.mkdir(parents=True, exist_ok=True)
+        if self.fleet is None:
+            self.fleet = Fleet(self.directory)
+        return self.fleet
+
+    def save(self, moment: str) -> None:
+        """Keep this moment: the disks as a power cut would leave them."""
+        for name, host in self._boot().hosts.items():
+            host.machine.run("sync")
+            host.machine.snapshot(self.directory / f"{moment}-{name}.img")
+
+    def go_back(self, moment: str) -> None:
+        """Be at a kept moment again: every machine boots on its disk of then."""
+        Lab().up(Path(INVENTORY))
+        fleet = self._boot()
+        self.cgroup.kill()
+        with ThreadPoolExecutor() as pool:
+            hosts = fleet.hosts.items()
+            kept = {name: self.directory / f"{moment}-{name}.img" for name, _ in hosts}
+            list(pool.map(lambda item: item[1].machine.restore(kept[item[0]]), hosts))
+        self._wait_until_served(fleet)
+
+    def _wait_until_served(self, fleet: Fleet) -> None:
+        end = time.monotonic() + WITHIN
+        while set(fleet.servers().values()) != {"UP"}:
+            assert time.monotonic() < end, f"not all serve: {fleet.servers()}"
+            time.sleep(0.2)
+
+    def rest(self) -> None:
+        """Remove the machines; the kept moments stay."""
+        self.cgroup.kill()
+        Lab().down(Path(INVENTORY))
+        self.fleet = None
+
+    def start(
+        self, artifacts: Path, words: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> Command:
+        """Start a playbook of the project as a person types it: playbook and arguments."""
+        settings = {**QUICK, "sign_off_root": str(self.directory / "sign_offs")}
+        return start_playbook(self.cgroup, artifacts, INVENTORY, words, settings, environment)
+
+    def counters(self, point: Point) -> Path:
+        """Where a failpoint counts: on the point's host, seen through its disk."""
+        return self._boot().hosts[point.host].machine.files.root / COUNTERS
+
+    def place(self, point: Point) -> str:
+        """The same directory as the host names it."""
+        return f"/{COUNTERS}"
+
+    def lose_host(self, command: Command, point: Point) -> None:
+        """Cut the power of the point's host; it boots once the command is over."""
+        machine = self._boot().hosts[point.host].machine
+        machine.power_off()
+        command.wait()
+        machine.power_on()
+
+    def wait_until_idle(self) -> None:
+        """Return once no step is at work on any host: each step holds the host's step lock."""
+        for host in self._boot().hosts.values():
+            argv = ("flock", "--wait", f"{WITHIN:.0f}", f"/{STATE}/step.lock", "true")
+            done = host.machine.run(*argv)
+            assert done.returncode == 0, f"{host.name}: a step is at work without end"
+
+    def seen(self) -> list[Seen]:
+        """What is true now on each host."""
+        fleet = self._boot()
+        names = list(fleet.hosts)
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda name: self._look(fleet, name), names))
+
+    def _look(self, fleet: Fleet, name: str) -> Seen:
+        host = fleet.hosts[name]
+        state = host.machine.files.root / STATE
+        serves = name in SERVING
+        looked = fleet.look(name) if serves else {}
+        up = bool(serves and looked["version"])
+        copied = fleet.scratch / f"seen-{name}.jsonl"
+        source = state / "ledger.jsonl"
+        copied.write_bytes(source.read_bytes() if source.exists() else b"")
+        return Seen(
+            name=name,
+            entries=read_ledger(copied).entries,
+            owner=owner_of(state / "lock"),
+            guarded=(state / "guard").exists(),
+            release=looked["release"] if serves else "",
+            data={},
+            services={SERVICE: looked["version"]} if up else {},
+            processes=int(serves and looked["active"] == "active"),
+            broken=self._broken(fleet) if name == DATA else (),
+        )
+
+    def _broken(self, fleet: Fleet) -> tuple[str, ...]:
+        """What the database is left with that no run may leave."""
+        left = fleet.query("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+        return tuple(f"the index {row[0]} is not valid" for row in left)
+
+    def serving(self, host: Seen) -> list[str]:
+        """The services that must run on a host once a run is over."""
+        return [SERVICE] if host.name in SERVING else []
+
+    def writing(self, scratch: Path) -> Users:
+        """Users who come through the door."""
+        return Users(self._boot().url, scratch, USERS)
