@@ -20,7 +20,8 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock artifacts demo test story check format bench lab-up lab-down molecule docs clean
+.PHONY: help setup lock artifacts demo test story check format bench torture faults model mutants \
+  lab-up lab-down molecule docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,19 @@ format: setup ## Rewrite the Python files in the house's format
 
 bench: setup ## Measure; nothing here can fail a build
 	python -m tests.bench
+
+torture: artifacts ## Hit real systems at every point of a run (SECONDS=1800 SEED=1 SYSTEMS=a,b); needs root
+	python -m tests.torture --seconds $(or $(SECONDS),1800) --seed $(or $(SEED),1) \
+	  $(if $(SYSTEMS),--systems $(SYSTEMS))
+
+faults: artifacts ## Cause every fault of the matrix and write docs/fault-matrix.md; needs root
+	python -m tests.faults
+
+model: setup ## Check ledger, lock and verdicts in simulated worlds (SEEDS=100000)
+	python -m tests.model --seeds $(or $(SEEDS),100000)
+
+mutants: artifacts ## Take each guard away and name the test that misses it
+	python -m tests.mutants
 
 lab-up: setup ## Boot the machines of an inventory (INVENTORY=inventories/prod); needs root
 	python -m tests.lab up --inventory $(or $(INVENTORY),inventories/prod)

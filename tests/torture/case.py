@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from stagegate.conduct import live_release
@@ -77,6 +79,7 @@ class Player:
         self.scratch = scratch
         self.found: list[str] = []
         self.commands = 0
+        self.cuts: list[float] = []
         self.release = ""
 
     def play(self) -> Result:
@@ -98,8 +101,8 @@ class Player:
                     load.wait_for(WRITES_BETWEEN)
             if reached:
                 self.ask_once_more()
-                lost = load.lost()
-                self.found += [f"A {line}" for line in lost.splitlines()[:5]]
+                load.log = promised(load.log, self.cuts, self.world.system.forgets)
+                self.found += [f"A {line}" for line in load.lost().splitlines()[:5]]
         except (StagegateError, TimeoutError, AssertionError, subprocess.TimeoutExpired) as error:
             self.found.append(f"R {type(error).__name__}: {error}")
         took = round(time.monotonic() - began, 1)
@@ -151,6 +154,7 @@ class Player:
         """Do to a held run what the case says, and let what is left of it go on."""
         go = self.world.counters(point) / "go"
         if fault == "cut_power":
+            self.cuts.append(time.time())
             self.world.lose_host(command, point)
         elif fault == "interrupt_twice":
             command.interrupt_twice()
@@ -243,6 +247,19 @@ def went_back(seen: Seen) -> bool:
     """Tell whether the last run on a host ended by going back."""
     last = last_change(seen.entries)
     return last is not None and last.verdict == "restored"
+
+
+def promised(log: Path, cuts: list[float], forgets: float) -> Path:
+    """The acknowledged writes that must be there: all but those that the store may forget."""
+    if not (cuts and forgets):
+        return log
+    kept = log.with_name("promised.jsonl")
+    with kept.open("w", encoding="utf-8") as file:
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
+            at = datetime.fromisoformat(json.loads(line)["time"]).timestamp()
+            if not any(cut - forgets <= at <= cut for cut in cuts):
+                file.write(line)
+    return kept
 
 
 def told_next(said: str) -> tuple[str, ...]:

@@ -9,11 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
-    """``good`` are two releases that follow each other, ``bad`` is put back after it served."""
+    """``good`` are two releases that follow each other, ``bad`` is put back after it served.
+
+    ``forgets``: seconds of acknowledged writes that the store itself may lose with the power, with
+    no deployment at all; 0 for one that syncs before it acknowledges.
+    """
 
     name: str
     good: tuple[str, str]
     bad: str
+    forgets: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,13 @@ class LocalSystem(Released):
     stores: Mapping[str, str]
 
 
+# SQLite in WAL mode with synchronous=NORMAL syncs at checkpoints only; what was written before is
+# on the disk once the kernel wrote it out: vm.dirty_expire_centisecs (30 s), looked at every
+# vm.dirty_writeback_centisecs (5 s).
+WRITTEN_OUT_WITHIN = 40.0
 ABATHUR = LocalSystem(
     name="abathur",
+    forgets=WRITTEN_OUT_WITHIN,
     inventory="local",
     ports={"api": "api_port", "workers": "workers_port"},
     stores={"memory": "current"},

@@ -30,9 +30,15 @@ class System(Protocol):
     def bad(self) -> str:
         """A release that is put back after it served."""
 
+    @property
+    def forgets(self) -> float:
+        """Seconds of acknowledged writes that the store itself may lose with the power."""
+
 
 class Writers(Protocol):
     """Users who write while a ``with`` block runs, and what they were acknowledged."""
+
+    log: Path
 
     def __enter__(self) -> object:
         """Begin to write."""

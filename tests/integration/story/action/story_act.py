@@ -57,5 +57,7 @@ class ActionModule(ActionBase):
 
     def fail_if_asked(self, place: str) -> None:
         """Raise what a driver raises."""
-        if place in self._task.args["fails"]:
+        given, failed = self._task.args, Path(self._task.args["home"], f"failed-{place}")
+        if place in given["fails"] or (f"{place} once" in given["fails"] and not failed.exists()):
+            failed.touch()
             raise StepFailed(f"{place} fails as the test asks")
