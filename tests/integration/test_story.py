@@ -110,7 +110,7 @@ def test_a_failing_rollback_fences_its_host_alone(deployed: Stage) -> None:
     assert deployed.record()["verdict"] == "fenced"
 
 
-@pytest.mark.parametrize("step", ["hold", "restore_release", "start", "smoke"])
+@pytest.mark.parametrize("step", ["hold", "restore", "start", "smoke"])
 def test_a_fault_that_passes_does_not_leave_a_host_fenced(deployed: Stage, step: str) -> None:
     deployed.faults = {"h1": {"story_fails": ["gate.gate", f"rollback.{step} once"]}}
     assert deployed.run("-e release_version=1.1") != 0

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from stagegate.conduct import live_release
@@ -68,6 +68,7 @@ class Result:
     seconds: float
     violations: tuple[str, ...]
     ended: str = ""
+    date: str = ""
 
 
 class Player:
@@ -106,7 +107,8 @@ class Player:
         except (StagegateError, TimeoutError, AssertionError, subprocess.TimeoutExpired) as error:
             self.found.append(f"R {type(error).__name__}: {error}")
         took = round(time.monotonic() - began, 1)
-        return Result(self.case.name, reached, took, tuple(self.found), self.release)
+        today = datetime.now(timezone.utc).date().isoformat()
+        return Result(self.case.name, reached, took, tuple(self.found), self.release, today)
 
     def first_command(self) -> tuple[str, ...]:
         """What the operator typed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -67,7 +68,10 @@ def known_points(world: World) -> dict[str, list[Point]]:
 
 
 def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
-    """Every case once, in the order of the seed; some get a second fault from it."""
+    """Every case once, in the order of the seed; some get a second fault from it.
+
+    Each fault comes once in each phase before any comes twice.
+    """
     chosen = random.Random(f"{seed}/{system}")
     found = [
         Case(system, run, fault, point, way_on)
@@ -77,9 +81,16 @@ def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
         for way_on in (WAYS_ON if run == "deploy" else WAYS_ON[::2])
     ]
     chosen.shuffle(found)
+    rounds: Counter[tuple[str, str, str]] = Counter()
+    first: list[tuple[int, Case]] = []
+    for case in found:
+        group = (case.run, case.fault, case.point.phase)
+        first.append((rounds[group], case))
+        rounds[group] += 1
+    ordered = [case for _, case in sorted(first, key=lambda item: item[0])]
     return [
         with_second(case, chosen) if number % SECOND_OF == SECOND_OF - 1 else case
-        for number, case in enumerate(found)
+        for number, case in enumerate(ordered)
     ]
 
 
@@ -102,10 +113,8 @@ class Covered:
         if not self.place.exists():
             return []
         lines = self.place.read_text(encoding="utf-8").splitlines()
-        return [
-            Result(**{**json.loads(line), "violations": tuple(json.loads(line)["violations"])})
-            for line in lines
-        ]
+        read = [json.loads(line) for line in lines]
+        return [Result(**{**told, "violations": tuple(told["violations"])}) for told in read]
 
     def add(self, result: Result) -> None:
         """Keep one more."""
