@@ -27,7 +27,7 @@ from typing import Any
 from .clock import Clock, SystemClock
 from .errors import BadInput, LockHeld, StagegateError, StepFailed
 from .files import make_private_dir
-from .ledger import Entry, Ledger, append_entry, digest, read_ledger
+from .ledger import Entry, Ledger, announced, append_entry, digest, read_ledger
 from .lock import Lock
 
 EVIDENCE_LIMIT = 256 * 1024
@@ -160,15 +160,19 @@ class Journal:
     def step(self, phase: str, name: str, inputs: dict[str, Any] | None = None) -> Iterator[Step]:
         """Announce a step, run the body, and record how it ended."""
         step = Step(self, phase, name, inputs or {})
-        step.write("intent", {})
+        with announced(self.run.state):
+            step.write("intent", {})
         try:
             yield step
         except StagegateError as error:
-            step.failed(error)
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk refuses this line, and hides no failure
+                step.failed(error)
             raise
         except OSError as error:
             failure = StepFailed(f"{phase}.{name} on {self.run.host}: {error}")
-            with contextlib.suppress(OSError):  # a full disk refuses this line as well
+            with contextlib.suppress(OSError):
                 step.failed(failure)
             raise failure from error
         if not step.closed:
@@ -183,7 +187,8 @@ class Journal:
         kind: str = "observed",
     ) -> None:
         """Record something seen, with no act to announce."""
-        self.append(phase, name, kind, "", state or {}, evidence or {})
+        with announced(self.run.state):
+            self.append(phase, name, kind, "", state or {}, evidence or {})
 
     def append(
         self,
@@ -223,10 +228,10 @@ def step_lock(state: Path, deadline: float = 30.0) -> Iterator[None]:
 
     The kernel frees it when its holder dies, so that it can never be stale.
     """
-    make_private_dir(state, 0o711)
-    descriptor = os.open(
-        state / "step.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with announced(state):
+        make_private_dir(state, 0o711)
+        descriptor = os.open(state / "step.lock", flags, 0o600)
     try:
         wait_for_flock(descriptor, state, deadline)
         yield
@@ -259,7 +264,8 @@ def open_journal(run: Run, deadline: float = 30.0, clock: Clock | None = None) -
     with step_lock(run.state, deadline):
         if run.exclusive:
             check_fence(run)
-            Lock(run.state).beat(clock)
+            with announced(run.state):
+                Lock(run.state).beat(clock)
         yield Journal(run, clock, read_ledger(run.state / "ledger.jsonl"))
 
 

@@ -90,7 +90,8 @@ def shape_problem(value: dict[str, Any]) -> str:
 def verify_backup(directory: Path, store: str, sha256: str = "") -> Manifest:
     """Prove that a backup is what was written: read every byte, compare with its manifest.
 
-    ``store`` is the name of the store that it must be of; ``sha256`` is what the ledger says of it, where it says anything. Raises StepFailed.
+    ``store`` is the name of the store that it must be of; ``sha256`` is what the ledger says of it,
+    where it says anything. Raises StepFailed.
     """
     if directory.is_symlink() or not directory.is_dir():
         raise broken(directory, "it is not there")

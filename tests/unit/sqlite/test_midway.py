@@ -1,0 +1,153 @@
+"""What goes wrong while a run is under way: the disk, the rights, the live file itself."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stagegate.errors import Fenced, StagegateError, StepFailed
+from stagegate.journal import Step, open_journal
+from stagegate.sqlite import snapshot
+from tests.unit.sqlite.helpers import Site, ask, change, make_site
+
+
+def remount(place: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(place)], check=True)
+
+
+def test_a_disk_that_another_process_fills_stops_the_copy_before_the_service_has_no_room(
+    tmp_path: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service lives on the same disk, and writes between any two steps of the copy."""
+    monkeypatch.setattr(snapshot, "STEP_PAGES", 16)
+    disk = small_disk("size=16m")
+    site = make_site(disk, rows=9000)
+    written: list[int] = []
+    usual = snapshot.Watch.__call__
+
+    def look(self: snapshot.Watch, status: int, remaining: int, total: int) -> None:
+        if len(written) == 3:
+            free = snapshot.free_bytes(disk)
+            subprocess.run(["fallocate", "-l", str(free - (1 << 19)), disk / "ballast"], check=True)
+        change(site.live, f"INSERT INTO metrics VALUES ('beside', {len(written)})")
+        written.append(remaining)
+        usual(self, status, remaining, total)
+
+    monkeypatch.setattr(snapshot.Watch, "__call__", look)
+    with pytest.raises(StepFailed, match=r"the disk fills up: free \d+ bytes, needed 1048576"):
+        site.do("backup")
+    assert len(written) == 4, "given up at the first look after the disk was filled"
+    assert min(written) > 0, "in the middle of the copy"
+    assert not site.backup.exists()
+    change(site.live, "INSERT INTO metrics VALUES ('after', 1)")
+    assert ask(site.live, "SELECT count(*) FROM metrics WHERE name IN ('beside', 'after')") == 5
+
+
+ACTIONS = ("backup", "stage", "seal", "activate", "restore")
+
+
+@pytest.mark.parametrize(
+    ("which", "action"),
+    [("state", action) for action in ACTIONS] + [("data", action) for action in ACTIONS[1:]],
+)
+def test_a_file_system_that_turns_read_only_moves_nothing_and_is_told(
+    tmp_path: Path, small_disk: Callable[[str], Path], which: str, action: str
+) -> None:
+    """And once it can be written again, the same step ends well."""
+    disk = small_disk("size=32m,mode=755")
+    place, state = (disk, tmp_path / "state") if which == "data" else (tmp_path / "host", disk)
+    place.mkdir(exist_ok=True)
+    state.mkdir(exist_ok=True)
+    (place / "state").symlink_to(state)
+    site = make_site(place)
+    site.guard()
+    for step in ACTIONS[: ACTIONS.index(action)]:
+        site.do(step)
+    live = str(site.link.readlink())
+    remount(disk, "ro")
+    with pytest.raises(StagegateError) as failure:
+        site.do(action)
+    assert "Read-only" in failure.value.what or "readonly" in failure.value.what
+    assert failure.value.code in (20, 30)
+    assert str(site.link.readlink()) == live
+    remount(disk, "rw")
+    site.do(action)
+    assert ask(site.live, "SELECT count(*) FROM entries") == 200
+
+
+def fill_up_and_fail(place: Path, step: Step) -> None:
+    free = snapshot.free_bytes(place)
+    subprocess.run(["fallocate", "-l", str(free), place / "ballast"], check=True)
+    step.evidence({"more": "than a page holds" * 1000})
+    raise StepFailed("these words")
+
+
+def test_what_failed_is_told_though_the_disk_has_no_room_to_write_it_down(
+    tmp_path: Path, small_disk: Callable[[str], Path]
+) -> None:
+    site = make_site(tmp_path)
+    site.state.symlink_to(small_disk("size=256k"))
+    with (
+        pytest.raises(StepFailed, match="these words"),
+        open_journal(site.run) as journal,
+        journal.step("backup", "store:memory") as step,
+    ):
+        fill_up_and_fail(site.state, step)
+    assert site.kinds("store:memory") == ["intent"]
+    with pytest.raises(StepFailed, match="No space left"):
+        site.do("stage")
+    assert not site.new.parent.exists()
+
+
+def test_another_page_size_is_no_hindrance_either_way(site: Site) -> None:
+    """Pages are never copied over those of another file: a whole generation takes its place."""
+    site.do("backup")
+    site.do("stage")
+    change(site.new, "PRAGMA page_size = 8192; VACUUM")
+    site.do("seal")
+    site.guard()
+    site.do("activate")
+    assert ask(site.live, "PRAGMA page_size") == 8192
+    again = Site(site.place, run_id="20261123T000000Z-cd34", options=site.options)
+    again.do("stage", directory=str(site.backup))
+    again.do("seal")
+    again.do("activate")
+    assert ask(again.live, "PRAGMA page_size") == 4096
+    change(again.live, "INSERT INTO metrics VALUES ('after', 1)")
+    assert ask(again.live, "SELECT count(*) FROM metrics") == 6
+    again.do("delta")
+    change(again.live, "DELETE FROM metrics WHERE name = 'after'; PRAGMA wal_checkpoint(TRUNCATE)")
+    again.do("restore")
+    assert ask(again.live, "PRAGMA page_size") == 8192
+    assert ask(again.live, "SELECT count(*) FROM entries") == 200
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("the first bytes", "not a database"), ("its schema", "malformed"), ("entries", "malformed")],
+)
+def test_live_data_that_are_damaged_after_users_came_are_kept_and_left_to_a_person(
+    site: Site, where: str, words: str
+) -> None:
+    site.deploy()
+    site.started()
+    change(site.live, "INSERT INTO metrics VALUES ('user', 1); PRAGMA wal_checkpoint(TRUNCATE)")
+    begin = {"the first bytes": 0, "its schema": 100}.get(where, -1)
+    if begin < 0:
+        root = f"SELECT rootpage FROM sqlite_master WHERE name = '{where}'"
+        begin = (ask(site.live, root) - 1) * 4096
+    raw = bytearray(site.new.read_bytes())
+    raw[begin : begin + 4000] = bytes([255]) * 4000
+    site.new.write_bytes(raw)
+    kept = Path(site.do("forensic")["state"]["file"])
+    assert kept.read_bytes()[begin : begin + 4000] == bytes([255]) * 4000
+    with pytest.raises(Fenced, match=f"cannot be counted: .*{words}") as failure:
+        site.do("delta")
+    assert failure.value.code == 30
+    with pytest.raises(StepFailed, match="nobody counted"):
+        site.do("restore", accept_data_loss=1)
+    assert str(site.link.readlink()) == f"generations/gen-{site.run_id}"
+    assert site.new.read_bytes() == bytes(raw)
