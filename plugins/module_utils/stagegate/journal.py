@@ -27,7 +27,7 @@ from typing import Any
 from .clock import Clock, SystemClock
 from .errors import BadInput, LockHeld, StagegateError, StepFailed
 from .files import make_private_dir
-from .ledger import Entry, Ledger, announced, append_entry, digest, read_ledger
+from .ledger import Entry, Ledger, append_entry, digest, read_ledger
 from .lock import Lock
 
 EVIDENCE_LIMIT = 256 * 1024
@@ -160,19 +160,15 @@ class Journal:
     def step(self, phase: str, name: str, inputs: dict[str, Any] | None = None) -> Iterator[Step]:
         """Announce a step, run the body, and record how it ended."""
         step = Step(self, phase, name, inputs or {})
-        with announced(self.run.state):
-            step.write("intent", {})
+        step.write("intent", {})
         try:
             yield step
         except StagegateError as error:
-            with contextlib.suppress(
-                OSError
-            ):  # a full disk refuses this line, and hides no failure
-                step.failed(error)
+            step.failed(error)
             raise
         except OSError as error:
             failure = StepFailed(f"{phase}.{name} on {self.run.host}: {error}")
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a full disk refuses this line as well
                 step.failed(failure)
             raise failure from error
         if not step.closed:
@@ -187,8 +183,7 @@ class Journal:
         kind: str = "observed",
     ) -> None:
         """Record something seen, with no act to announce."""
-        with announced(self.run.state):
-            self.append(phase, name, kind, "", state or {}, evidence or {})
+        self.append(phase, name, kind, "", state or {}, evidence or {})
 
     def append(
         self,
@@ -228,10 +223,10 @@ def step_lock(state: Path, deadline: float = 30.0) -> Iterator[None]:
 
     The kernel frees it when its holder dies, so that it can never be stale.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    with announced(state):
-        make_private_dir(state, 0o711)
-        descriptor = os.open(state / "step.lock", flags, 0o600)
+    make_private_dir(state, 0o711)
+    descriptor = os.open(
+        state / "step.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
     try:
         wait_for_flock(descriptor, state, deadline)
         yield
@@ -264,8 +259,7 @@ def open_journal(run: Run, deadline: float = 30.0, clock: Clock | None = None) -
     with step_lock(run.state, deadline):
         if run.exclusive:
             check_fence(run)
-            with announced(run.state):
-                Lock(run.state).beat(clock)
+            Lock(run.state).beat(clock)
         yield Journal(run, clock, read_ledger(run.state / "ledger.jsonl"))
 
 

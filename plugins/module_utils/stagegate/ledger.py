@@ -8,18 +8,16 @@ earlier is not, and the ledger is refused.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import BadInput, StepFailed
+from .errors import BadInput
 from .files import StrPath, fsync_dir
 
 VERSION = 1
@@ -159,21 +157,3 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
         b"",
         hashlib.sha256(line).hexdigest(),
     )
-
-
-@contextlib.contextmanager
-def announced(state: StrPath) -> Iterator[None]:
-    """Raise StepFailed for a state directory that takes no line: full, read-only, or failing.
-
-    Only around what is no act itself: what an act ran into is its own to tell.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StepFailed(
-            f"nothing can be written into the state directory {state}: {error.strerror or error}",
-            now="no act is begun that cannot be written down first",
-            untouched="the live data and every service",
-            next="make room there, or mount it for writing, then resume the run or put it back: "
-            "ansible-playbook playbooks/rollback.yml -i <inventory>",
-        ) from error

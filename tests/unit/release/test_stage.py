@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stagegate.errors import BadInput, Refused, StagegateError, StepFailed
-from stagegate.journal import open_journal
+from stagegate.errors import Refused, StagegateError, StepFailed
 from stagegate.ledger import read_ledger
-from stagegate.migrate import sql
 from stagegate.release import archive
 from stagegate.release.stage import stage
 from tests.unit.release.helpers import FILES, Host, archive_bytes, tree
@@ -136,24 +134,3 @@ def test_any_other_failure_leaves_nothing(host: Host, monkeypatch: pytest.Monkey
         stage(host.request("1.1", archive_bytes("1.1")), check_mode=False)
     assert tree(host.root.releases) == []
     assert read_ledger(host.run.state / "ledger.jsonl").entries[-1].kind == "failed"
-
-
-def test_no_migration_begins_that_is_not_the_one_that_was_staged(host: Host) -> None:
-    """Of a migration's file, and of one beside it that nobody reviewed."""
-    stage(host.request("1.1", archive_bytes("1.1")), check_mode=False)
-    place = host.root.release("1.1")
-    store = {"name": "memory", "migrations": {"directory": "migrations"}}
-    database = host.place / "copy.db"
-    params = {"database": database, "release_path": place, "python": "/none", "deadline": 5}
-    rewrite(place / "migrations/0001.sql", b"drop table sessions;\n")
-    (place / "migrations").chmod(0o755)
-    (place / "migrations/0002.sql").write_text("drop table users;")
-    (place / "migrations").chmod(0o555)
-    with (
-        open_journal(host.run) as journal,
-        pytest.raises(BadInput, match=r"migrations/0001\.sql has other content") as caught,
-    ):
-        sql.apply(journal, "migrate", store, params)
-    assert "migrations/0002.sql" in caught.value.what
-    assert caught.value.code == 12
-    assert not database.exists()
