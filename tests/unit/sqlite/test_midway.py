@@ -67,7 +67,7 @@ def test_a_file_system_that_turns_read_only_moves_nothing_and_is_told(
         site.do(step)
     live = str(site.link.readlink())
     remount(disk, "ro")
-    with pytest.raises((StagegateError, OSError), match="[Rr]ead-?only"):
+    with pytest.raises((StagegateError, OSError), match=r"[Rr]ead-?only"):
         site.do(action)
     assert str(site.link.readlink()) == live
     remount(disk, "rw")
