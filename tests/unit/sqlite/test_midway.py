@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ import pytest
 
 from stagegate.errors import Fenced, StagegateError, StepFailed
 from stagegate.sqlite import snapshot
-from tests.unit.sqlite.helpers import Site, ask, change, make_site
+from stagegate.store import openers
+from tests.unit.sqlite.helpers import OLD, Site, ask, change, content, make_site
 
 
 def remount(place: Path, how: str) -> None:
@@ -124,3 +127,49 @@ def test_live_data_that_are_damaged_after_users_came_are_kept_and_left_to_a_pers
         site.do("restore", accept_data_loss=1)
     assert str(site.link.readlink()) == f"generations/gen-{site.run_id}"
     assert site.new.read_bytes() == bytes(raw)
+
+
+def test_a_disk_that_is_full_at_any_point_of_the_way_leaves_the_former_data_live(
+    tmp_path: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filled to many amounts of room before the first step, so that each copy meets the end."""
+    # Nobody has anything open here, and asking every process takes long.
+    monkeypatch.setattr(openers, "find_holders", lambda *_: [])
+    disk = small_disk("size=4m,mode=755")
+    reached = []
+    for room in range(0, 1600 << 10, 160 << 10):
+        site = make_site(disk / str(room), rows=1500)
+        site.state.mkdir()
+        site.guard()
+        before = whole(site)
+        ballast = disk / "ballast"
+        size = snapshot.free_bytes(disk) - room
+        subprocess.run(["fallocate", "-l", str(size), ballast], check=True)
+        done, words = furthest(site)
+        reached.append(done)
+        assert re.search("No space|full|^$", words), words
+        assert (site.link.readlink().name == OLD) == (done != "activate")
+        ballast.unlink()
+        site.do("restore")
+        assert site.link.readlink().name == OLD
+        assert whole(site) == before
+        change(site.live, "INSERT INTO metrics VALUES ('after', 1)")
+        shutil.rmtree(site.place)
+    assert list(dict.fromkeys(reached)) == ["nothing", "stage", "activate"]
+
+
+def whole(site: Site) -> dict[str, bytes]:
+    """Every byte of the former generation."""
+    return {name: raw for name, raw in content(site.old.parent).items() if raw}
+
+
+def furthest(site: Site) -> tuple[str, str]:
+    """The last step that ended well, and what was said of the next."""
+    done = "nothing"
+    for action in ("stage", "seal", "activate"):
+        try:
+            site.do(action)
+        except (StagegateError, OSError) as error:
+            return done, str(error)
+        done = action
+    return done, ""
