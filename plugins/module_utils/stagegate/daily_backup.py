@@ -22,10 +22,10 @@ from .files import read_json
 from .files_store import daily as files
 from .journal import Run, open_journal
 from .jsonl_store import daily as jsonl
-from .ledger import read_ledger
 from .postgresql import daily as postgresql
 from .redis import daily as redis
 from .sqlite import daily as sqlite
+from .store.at_work import at_work
 
 KINDS = {
     "files": files,
@@ -70,7 +70,8 @@ def read_config(path: Path) -> dict[str, Any]:
 def run_daily(config: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Back up every store, then remove what is too old; raise when one store fails.
 
-    A store that fails does not keep the others from being backed up.
+    A store that fails does not keep the others from being backed up. Nothing is removed while a
+    step of a deployment is at work.
     """
     run = f"daily-{now.strftime('%Y%m%dT%H%M%SZ')}"
     stores, failures, removed = [], [], []
@@ -79,7 +80,8 @@ def run_daily(config: dict[str, Any], now: datetime) -> dict[str, Any]:
             kind = kind_of(store)
             task = kind.Task.from_params(params_of(config, store, run))
             stores.append(back_up(kind, task, now.isoformat(timespec="seconds")))
-            removed += kind.prune(task, read_ledger(task.run.state / "ledger.jsonl").entries)
+            with open_journal(task.run, deadline=NOTE_DEADLINE) as journal:
+                removed += kind.prune(task, journal.entries)
         except StagegateError as error:
             failures.append(error)
     if failures:
@@ -106,7 +108,8 @@ def params_of(config: dict[str, Any], store: dict[str, Any], run: str) -> dict[s
 def back_up(kind: Any, task: Any, taken: str) -> dict[str, Any]:
     """Take one drilled backup and note how it went; raise what went wrong."""
     try:
-        manifest = kind.take(task, taken)
+        with at_work(task.run):
+            manifest = kind.take(task, taken)
     except OSError as error:
         failure = StepFailed(f"backup of {task.store.name}: {error}", untouched="the live data")
         note(task.run, task.step, {"error": failure.parts()}, {}, "failed")

@@ -180,6 +180,42 @@ def test_a_missing_role_is_named_before_anything_is_restored(proved: Site) -> No
     assert proved.databases() == set()
 
 
+def test_a_role_that_was_dropped_since_the_backup_is_named(proved: Site) -> None:
+    """The digest is right, and still nobody could restore it on this server."""
+    proved.admin(f"DROP OWNED BY {READER}")
+    proved.sql(f"DROP OWNED BY {READER}", "filled", proved.cluster.admin)
+    proved.admin(f"DROP ROLE {READER}")
+    try:
+        with pytest.raises(StepFailed, match=f"it needs the roles {READER}"):
+            proved.do("verify")
+        with pytest.raises(Fenced, match=f"it needs the roles {READER}"):
+            proved.do("verify", phase="rollback")
+        assert proved.databases() == set()
+    finally:
+        proved.admin(f"CREATE ROLE {READER} LOGIN")
+        proved.sql(f"GRANT SELECT ON users TO {READER}", "filled", OWNER)
+
+
+LIMITED = """
+CREATE TABLE limits (most int);
+INSERT INTO limits VALUES (1000);
+CREATE FUNCTION below(v int) RETURNS boolean LANGUAGE sql AS 'SELECT v < most FROM limits';
+ALTER TABLE metrics ADD CONSTRAINT metrics_below CHECK (below(value));
+"""
+"""A restore fills tables with an empty search path: what such a check asks for is not found."""
+
+
+def test_a_dump_without_a_fault_that_no_server_can_restore_is_no_backup(site: Site) -> None:
+    before = site.databases()
+    site.sql(LIMITED)
+    with pytest.raises(StepFailed, match='relation "limits" does not exist') as failure:
+        site.do("backup")
+    assert failure.value.untouched == "the live database"
+    assert not site.backup.exists()
+    assert site.databases() == {*before, site.beside("drill")}, "left for examination"
+    assert site.kinds("store:history") == ["intent", "failed"]
+
+
 def test_a_restore_that_brings_other_rows_back_is_no_backup(proved: Site) -> None:
     manifest = json.loads((proved.backup / "manifest.json").read_text())
     manifest["tables"]["users"]["digest"] = "0" * 32

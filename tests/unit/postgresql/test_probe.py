@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +84,27 @@ def test_refuses_a_store_that_is_not_as_declared(
     site.sql("ALTER TABLE pairs ADD CONSTRAINT loose CHECK (a > 0) NOT VALID")
     site.options = options
     refused(site, words)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize(
+    ("mounted", "words"),
+    [
+        ("size=32m,nr_inodes=20", "not enough inodes"),
+        ("size=32m,ro", "cannot be written: Read-only"),
+    ],
+)
+def test_refuses_a_state_directory_that_will_take_no_dump(
+    site: Site, tmp_path: Path, mounted: str, words: str
+) -> None:
+    site.state = tmp_path / "disk"
+    site.state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", mounted, "tmpfs", str(site.state)]
+    subprocess.run(mount, check=True)
+    try:
+        refused(site, words)
+    finally:
+        subprocess.run(["umount", str(site.state)], check=True)
 
 
 def test_a_table_that_the_release_brings_may_be_missing(site: Site) -> None:

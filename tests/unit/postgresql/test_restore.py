@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,6 +17,7 @@ from tests.unit.postgresql.helpers import (
     ADDED,
     OPEN_AS_BEFORE,
     OWNER,
+    READER,
     Site,
     build_twice,
     connects,
@@ -239,3 +243,41 @@ def test_a_stage_that_died_is_undone(
     assert site.do("restore")["state"]["opened"] is True
     as_it_was(site, before)
     assert site.databases() == {"sparkle"}
+
+
+def damaged(site: Site) -> None:
+    """One bit of the final image."""
+    dump = site.backup.with_name("history.frozen") / "sparkle.dump"
+    raw = bytearray(dump.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    times = dump.stat()
+    dump.write_bytes(raw)
+    os.utime(dump, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def of_another_run(site: Site) -> None:
+    """A whole and proved image, of another instant of the same database."""
+    other = replace(site, run_id="20261121T010101Z-ee99")
+    other.do("backup")
+    frozen = site.backup.with_name("history.frozen")
+    shutil.rmtree(frozen)
+    shutil.copytree(other.backup, frozen)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"), [(damaged, "has the digest"), (of_another_run, "the ledger says")]
+)
+def test_a_final_image_that_is_not_its_own_takes_nobodys_place(
+    site: Site, spoil: Callable[[Site], None], words: str
+) -> None:
+    site.migration_class = "reversible"
+    site.migrate(f"{ADDED}; {HALF}")
+    spoil(site)
+    before = site.databases()
+    with pytest.raises(Fenced, match=words) as failure:
+        site.do("restore")
+    assert failure.value.code == 30
+    assert site.databases() == before
+    half = site.sql("SELECT count(half) FROM history", user=site.cluster.admin)
+    assert half == "0", "what failed is as it was"
+    assert not connects(site, READER), "it stays closed to a person"

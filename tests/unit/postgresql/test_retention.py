@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stagegate.journal import Run, open_journal
+from stagegate.store.at_work import at_work
 from tests.unit.postgresql.helpers import Site
 
 RUNS = [f"2026110{day}T073000Z-ab1{day}" for day in range(1, 8)]
@@ -90,3 +92,17 @@ def test_the_run_itself_keeps_everything(site: Site) -> None:
     before = site.databases()
     assert site.do("prune")["evidence"]["removed"] == []
     assert site.databases() == before
+
+
+def test_what_a_nightly_backup_works_on_stays_until_it_has_ended(aged: Site) -> None:
+    night = replace(aged, run_id="daily-20261109T020000Z")
+    with at_work(night.task("backup").run):
+        aged.admin(f"CREATE DATABASE {night.beside('drill')}")
+        night.dump.parent.mkdir()
+        night.dump.touch()
+        aged.do("prune")
+        assert night.beside("drill") in aged.databases()
+        assert night.dump.exists()
+    aged.do("prune")
+    assert night.beside("drill") not in aged.databases()
+    assert not night.dump.exists()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from stagegate.errors import BadInput, Fenced, StepFailed
+from stagegate.errors import BadInput, Fenced, Refused, StepFailed
 from stagegate.redis import image
 from stagegate.redis.content import read_content
 from stagegate.redis.server import info
@@ -207,3 +208,30 @@ def test_an_empty_server_is_backed_up_as_empty(make_site: Callable[..., Site]) -
     with site.client() as client:
         client.call("FLUSHALL")
     assert site.do("backup")["evidence"]["keys"] == 0
+
+
+@pytest.fixture
+def crowded(site: Site) -> Iterator[Site]:
+    """A host whose state directory is a file system with half of the reserve free."""
+    site.state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=711", "tmpfs", str(site.state)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this machine mounts nothing for us")
+    left = str((8 << 20) - (1 << 19))
+    subprocess.run(["fallocate", "-l", left, site.state / "ballast"], check=True)
+    yield site
+    subprocess.run(["umount", "--lazy", str(site.state)], check=True)
+
+
+@pytest.mark.parametrize("action", ["backup", "stage"])
+def test_a_disk_that_others_filled_is_told_before_redis_writes_anything(
+    crowded: Site, action: str
+) -> None:
+    with crowded.client() as client:
+        before = info(client, "persistence")["rdb_saves"]
+        with pytest.raises(Refused, match=r"not enough space .* needed \d+ bytes"):
+            crowded.do(action)
+        assert info(client, "persistence")["rdb_saves"] == before
+        client.call("SET", "afterwards", 1)
+    assert not crowded.backup.exists()
+    assert not crowded.frozen.exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stagegate import places
 from stagegate.journal import open_journal
+from stagegate.store.at_work import at_work
 from tests.unit.redis.helpers import Site
 
 
@@ -75,6 +76,16 @@ def test_an_unfinished_image_counts_for_nothing(site: Site) -> None:
     whole, torn = image(site, runs(site, 2)[0]), image(site, runs(site, 2)[1], whole=False)
     site.do("prune")
     assert (whole.exists(), torn.exists()) == (True, False)
+
+
+def test_an_image_that_is_being_taken_stays(site: Site) -> None:
+    night = Site(site.place, site.server, run_id="daily-20261109T020000Z")
+    unfinished = image(night, night.run_id, whole=False)
+    with at_work(night.run):
+        site.do("prune")
+        assert unfinished.exists()
+    site.do("prune")
+    assert not unfinished.exists()
 
 
 def test_scratch_of_runs_that_ended_goes(site: Site) -> None:

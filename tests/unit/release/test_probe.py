@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -96,12 +97,23 @@ def test_refuses_a_release_that_does_not_fit(need: dict[str, int], request_: Req
         probe(replace(request_, **need), check_mode=False)
 
 
-def test_refuses_a_root_where_nothing_can_be_written(
-    host: Host, request_: Request, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [("size=200m,mode=755,nr_inodes=12", "inodes, "), ("size=200m,mode=755", "Read-only")],
+)
+def test_a_file_system_without_inodes_or_read_only_is_refused_though_it_has_room(
+    options: str, words: str, host: Host, request_: Request
 ) -> None:
-    def read_only(*_: object) -> None:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr("stagegate.release.probe.write_atomic", read_only)
-    with pytest.raises(Refused, match="Read-only file system"):
-        probe(request_, check_mode=False)
+    root = str(host.root.path)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", root], check=True)
+    try:
+        host.root.releases.mkdir(mode=0o755)
+        if "nr_inodes" not in options:
+            subprocess.run(["mount", "-o", "remount,ro", root], check=True)
+        with pytest.raises(Refused, match=words) as refusal:
+            probe(replace(request_, need_bytes=1 << 20, need_files=20), check_mode=False)
+        assert " bytes" not in refusal.value.what
+        assert refusal.value.code == 10
+    finally:
+        subprocess.run(["umount", root], check=True)

@@ -212,6 +212,7 @@ def both_replaced(site: Site) -> None:
         (edit_manifest(database="../../../old.db"), "names no digest, or a file elsewhere"),
         (edit_manifest(database="other.db"), "files that are not in its manifest"),
         (edit_manifest(version=2), "is of version 2"),
+        (edit_manifest(store="other"), "it is of the store other, not of memory"),
     ],
 )
 def test_every_mutilation_is_found(backed: Site, spoil: Callable[[Site], None], words: str) -> None:

@@ -7,16 +7,16 @@ from typing import Any
 
 from ..errors import BadInput, Refused
 from ..journal import Journal
-from ..release.tree import shorten, verify_tree
+from ..release.tree import shorten
 from .alembic_chain import Chain
 from .alembic_record import Beginning, last_applied
 from .alembic_run import Site
+from .staged import changed_since_staged
 
 
 def refuse_other_files(journal: Journal, site: Site, chain: Chain) -> None:
     """Raise BadInput when a staged file is not the one that was staged, or that was rehearsed."""
-    manifest = staged_manifest(journal, site)
-    said = verify_tree(site.release, manifest)[1] if manifest else []
+    said = changed_since_staged(journal, site.release)
     rehearsed = last_applied(journal, "release", site.store.name)
     if rehearsed is not None and rehearsed["release"] == str(site.release):
         said += differing_files(rehearsed["files"], chain)
@@ -28,13 +28,6 @@ def refuse_other_files(journal: Journal, site: Site, chain: Chain) -> None:
             untouched=f"the database {site.database}",
             next="find out who changed it; remove the staged release, then deploy again",
         )
-
-
-def staged_manifest(journal: Journal, site: Site) -> str:
-    """The digest of the manifest that was staged last into this folder; empty when none was."""
-    staged = [e.state for e in journal.entries if (e.step, e.kind) == ("stage", "done")]
-    mine = [state for state in staged if state.get("path") == str(site.release)]
-    return str(mine[-1].get("manifest") or "") if mine else ""
 
 
 def differing_files(recorded: Mapping[str, str], chain: Chain) -> list[str]:

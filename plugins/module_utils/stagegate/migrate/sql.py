@@ -18,18 +18,31 @@ from ..command import Outcome, run_command
 from ..errors import BadInput, StepFailed
 from ..journal import Journal
 from ..rehearsal import open_to
+from ..release.tree import shorten
+from .staged import changed_since_staged
 
 RUNNER = """
-import sys
+import sys, traceback
 sys.dont_write_bytecode = True
 library, migrations, database = sys.argv[1:]
 sys.path.insert(0, library)
 from yoyo import get_backend, read_migrations
-backend = get_backend("sqlite:///" + database)
-known = read_migrations(migrations)
-with backend.lock():
-    backend.apply_migrations(backend.to_apply(known))
+try:
+    backend = get_backend("sqlite:///" + database)
+    known = read_migrations(migrations)
+    backend.break_lock()
+    with backend.lock():
+        backend.apply_migrations(backend.to_apply(known))
+except Exception as error:
+    traceback.print_exc()
+    while error.__context__ is not None:
+        error = error.__context__
+    sys.exit(f"{type(error).__name__}: {error}")
 print(" ".join(migration.id for migration in known))
+"""
+"""yoyo's lock is a row, which a killed process leaves behind and every copy inherits; the copy is
+this run's alone, under the step lock, so that no lock in it is anybody's. And where SQLite ended a
+transaction itself (a full disk), yoyo fails once more on its savepoint: the first error is told.
 """
 
 
@@ -52,14 +65,25 @@ def names(files: Iterable[str], directory: str) -> tuple[str, ...]:
 
 def read_applied(database: Path) -> tuple[str, ...]:
     """What the database says was applied to it; nothing when there is no database yet."""
+    query = "SELECT migration_id FROM _yoyo_migration ORDER BY 1"
+    return tuple(str(row[0]) for row in read_rows(database, "_yoyo_migration", query))
+
+
+def read_lock(database: Path) -> int | None:
+    """The process that yoyo's lock in a database names; None when there is no lock."""
+    rows = read_rows(database, "yoyo_lock", "SELECT pid FROM yoyo_lock")
+    return int(rows[0][0]) if rows else None
+
+
+def read_rows(database: Path, table: str, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query; none where the database, or the table it is about, does not exist."""
     if not database.exists():
-        return ()
+        return []
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5.0)) as connection:
-        table = "SELECT 1 FROM sqlite_master WHERE name = '_yoyo_migration'"
-        if connection.execute(table).fetchone() is None:
-            return ()
-        rows = connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1")
-        return tuple(str(row[0]) for row in rows)
+        there = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        if connection.execute(there, [table]).fetchone() is None:
+            return []
+        return list(connection.execute(query))
 
 
 def account(database: Path, files: Iterable[str], directory: str) -> Pending:
@@ -93,13 +117,16 @@ def apply(journal: Journal, phase: str, store: dict[str, Any], params: dict[str,
         if step.earlier is not None and not rehearsed and is_sealed(journal, store):
             step.done(state=step.earlier.state, evidence=step.earlier.evidence)
             return
+        refuse_changed(journal, release)
         if rehearsed:
             open_to(str(store.get("owner") or ""), database, journal.run.scratch)
-        before = read_applied(database)
+        before, lock = read_applied(database), read_lock(database)
         outcome = run_yoyo(release, migrations, database, str(store.get("owner") or ""), params)
         after = read_applied(database)
         applied = [name for name in after if name not in before]
         step.evidence({"applied": applied, "said": outcome.said[-1000:]})
+        if lock is not None:
+            step.evidence({"lock_removed": lock})
         if not outcome.well:
             raise StepFailed(
                 f"the migration of {store['name']} to {release.name} failed on {journal.run.host} "
@@ -110,6 +137,19 @@ def apply(journal: Journal, phase: str, store: dict[str, Any], params: dict[str,
             )
         refuse_skipped(names(migration_files(release, migrations), migrations.name), after, release)
         step.done(state={"database": str(database), "applied": applied})
+
+
+def refuse_changed(journal: Journal, release: Path) -> None:
+    """Raise BadInput when a file of the release is not the one that was staged."""
+    said = changed_since_staged(journal, release)
+    if said:
+        raise BadInput(
+            f"release {release.name} on {journal.run.host} is not the one that was reviewed: "
+            f"{shorten(said)}",
+            now="no migration was begun by this step",
+            untouched="the live database of every host",
+            next="find out who changed it; remove the staged release, then deploy again",
+        )
 
 
 def run_yoyo(

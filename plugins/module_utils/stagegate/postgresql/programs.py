@@ -150,7 +150,12 @@ def run_program(
         words = CONTROL.sub("", said.read().decode("utf-8", "replace")).strip().splitlines()
     if reason or process.returncode:
         last = telling(words) or "it said nothing"
-        raise StepFailed(f"{name}: {reason or f'status {process.returncode}: {last}'}")
+        raise StepFailed(
+            f"{name}: {reason or f'status {process.returncode}: {last}'}",
+            now="what it had begun is not used",
+            untouched="the live database",
+            next="correct what these words and the server's log say, then run this again",
+        )
 
 
 def telling(words: Sequence[str]) -> str:

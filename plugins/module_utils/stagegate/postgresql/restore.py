@@ -7,10 +7,11 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ..errors import Fenced
+from ..errors import Fenced, StepFailed
 from ..journal import Journal
 from ..store.steps import Result, ended, entries_of, last_state
 from .access import opened, server
@@ -162,16 +163,18 @@ def unlike_recorded(task: Task, staged: Mapping[str, Any], rows_too: bool) -> st
             return in_words(changes) or "its recorded objects are lost"
         if not rows_too:
             return ""
-        image = verify_backup(task.frozen, task.store, staged["sha256"])
+        with fenced_without_image(task):
+            image = verify_backup(task.frozen, task.store, staged["sha256"])
         return "; ".join(content_problems(connection, schema, image)[:5])
 
 
 def rebuild(task: Task, admin: Connection, staged: Mapping[str, Any]) -> str:
     """Put the final image in the place of a database that nobody used since; return what the
     failed one is called."""
-    image = verify_backup(task.frozen, task.store, staged["sha256"])
     generation, failed = task.beside(GENERATION), task.beside(FAILED)
-    restore_image(task, task.frozen / image.file, image, generation)
+    with fenced_without_image(task):
+        image = verify_backup(task.frozen, task.store, staged["sha256"])
+        restore_image(task, task.frozen / image.file, image, generation)
     drop(admin, task.store, failed)
     for name in (task.live, generation):
         prove_alone(admin, name)
@@ -180,6 +183,20 @@ def rebuild(task: Task, admin: Connection, staged: Mapping[str, Any]) -> str:
         rename(admin, generation, task.live)
     analyze(task)
     return failed
+
+
+@contextmanager
+def fenced_without_image(task: Task) -> Iterator[None]:
+    """Raise Fenced for a final image that cannot be used: nothing else may take its place."""
+    try:
+        yield
+    except StepFailed as error:
+        raise Fenced(
+            error.what,
+            now=f"{task.live} stays closed, as the migration left it; the services are held",
+            untouched="the live database; the backup of before the run",
+            next=error.next or "decide by hand what takes its place; nothing is dropped meanwhile",
+        ) from error
 
 
 def prove_whole(

@@ -16,6 +16,7 @@ from .. import places
 from ..errors import BadInput
 from ..history import runs
 from ..ledger import Entry
+from ..store.at_work import runs_at_work
 from ..store.retention import DAILY, is_needed, last_ended
 from .client import Connection
 from .databases import existing
@@ -59,9 +60,10 @@ def plan_removal(task: Task, entries: Iterable[Entry], admin: Connection) -> Rem
 
 
 def needed_runs(task: Task, entries: tuple[Entry, ...]) -> frozenset[str]:
-    """The run of this call, every unfinished one, and the last that ended."""
+    """The run of this call, every unfinished one, the last that ended, and who backs up now."""
     unfinished = {summary.id for summary in runs(entries) if summary.unfinished}
-    return frozenset({task.run.id, *unfinished, *last_ended(entries)})
+    busy = runs_at_work(task.run.state)
+    return frozenset({task.run.id, *unfinished, *last_ended(entries), *busy})
 
 
 def known_runs(task: Task, entries: tuple[Entry, ...]) -> list[str]:

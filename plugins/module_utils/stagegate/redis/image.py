@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import BadInput, StepFailed
 from ..files import fsync_dir, make_private_dir
 from ..store.copying import copy_file, digest_file
+from ..store.space import Need, refuse_shortage
 from .client import Client, RedisError
 from .content import Content, read_content
 from .manifest import FILE, PIN, SNAPSHOT, VERSION, Manifest, write_manifest
@@ -27,12 +28,14 @@ def take_image(client: Client, task: Task, directory: Path, taken: str, frozen: 
     """Have Redis write a snapshot, copy it, and prove the copy by a server that loads it.
 
     Nothing of a failed try is left, and a directory without a manifest is no image. ``taken`` is
-    UTC text. Raises StepFailed, and BadInput when a finished image is there already.
+    UTC text. Raises StepFailed, Refused when there is no room, and BadInput when a finished image
+    is there already.
     """
+    layout = layout_of(settings(client))
+    refuse_no_room(client, task, layout, directory)
     clear(directory)
     make_private_dir(directory)
     try:
-        layout = layout_of(settings(client))
         held = bool(key_counts(client))
         write_snapshot(client, task.deadline, blocking=frozen)
         copy_file(layout.rdb, directory / SNAPSHOT)
@@ -46,6 +49,16 @@ def take_image(client: Client, task: Task, directory: Path, taken: str, frozen: 
         clear(directory)
         raise
     return manifest
+
+
+def refuse_no_room(client: Client, task: Task, layout: Layout, directory: Path) -> None:
+    """Raise Refused unless snapshot, copy and loaded copy have room, and the reserve of services.
+
+    What Redis holds in memory is the upper bound of what it writes.
+    """
+    size = int(info(client, "memory")["used_memory"])
+    places = (layout.rdb.parent, directory, task.scratch)
+    refuse_shortage([Need(place, size) for place in places], task.store.reserve)
 
 
 def write_snapshot(client: Client, seconds: float, *, blocking: bool) -> None:

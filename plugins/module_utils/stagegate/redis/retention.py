@@ -1,7 +1,7 @@
 """Old images and former data, removed only when nobody can need them any more.
 
 Kept are the newest ``keep`` of deployments and as many of daily backups, everything pinned, and
-everything of an unfinished run or the last finished one.
+everything of an unfinished run, of the last finished one, and of a backup at this moment.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .. import places
 from ..files import fsync_dir
 from ..history import runs
 from ..ledger import Entry
+from ..store.at_work import runs_at_work
 from .manifest import FILE, PIN
 from .task import Task
 
@@ -40,7 +41,8 @@ def plan_removal(task: Task, entries: Iterable[Entry]) -> Removal:
     """Decide what may go; changes nothing."""
     entries = tuple(entries)
     found = runs(entries)
-    going = frozenset({task.run.id, *(s.id for s in found if s.unfinished)})
+    busy = runs_at_work(task.run.state)
+    going = frozenset({task.run.id, *busy, *(s.id for s in found if s.unfinished)})
     needed = going | frozenset([s.id for s in found if not s.unfinished][-1:])
     return Removal(
         images=old_images(task, needed),

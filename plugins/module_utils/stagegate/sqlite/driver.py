@@ -58,7 +58,7 @@ def verify(task: Task) -> dict[str, Any]:
     """Prove a backup again, every byte; on the way back a broken one holds the services."""
     directory = task.directory or task.backup
     try:
-        manifest = verify_backup(directory, recorded_digest(task))
+        manifest = verify_backup(directory, task.store.name, recorded_digest(task))
     except StepFailed as error:
         if task.phase != "rollback":
             raise

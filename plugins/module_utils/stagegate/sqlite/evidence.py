@@ -11,7 +11,7 @@ from ..store.copying import digest_file
 from ..store.generations import content_of, read_link
 from ..store.guard import pin
 from ..store.steps import Result, ended, needed_state
-from .delta import export_delta
+from .delta import Delta, export_delta
 from .openers import refuse_openers
 from .rest import clean_reading, copy_bytes, fold, read_facts
 from .task import Task
@@ -78,14 +78,7 @@ def count_delta(journal: Journal, task: Task) -> Result:
         if step.earlier is not None and step.earlier.state.get("facts") == facts:
             return ended(step, dict(step.earlier.state), dict(step.earlier.evidence))
         refuse_wrong_image(task, sealed)
-        with clean_reading(task.generation, task.scratch) as present:
-            delta = export_delta(
-                task.image,
-                present,
-                task.evidence / "delta.jsonl",
-                task.store.is_bookkeeping,
-                task.deadline,
-            )
+        delta = counted(task)
         evidence = {
             "count": delta.count,
             "tables": delta.tables,
@@ -93,6 +86,27 @@ def count_delta(journal: Journal, task: Task) -> Result:
             "sha256": delta.sha256,
         }
         return ended(step, {**evidence, "live": True, "facts": facts}, evidence)
+
+
+def counted(task: Task) -> Delta:
+    """The rows written since the activation, exported. Raises Fenced for data that are damaged."""
+    try:
+        with clean_reading(task.generation, task.scratch) as present:
+            return export_delta(
+                task.image,
+                present,
+                task.evidence / "delta.jsonl",
+                task.store.is_bookkeeping,
+                task.deadline,
+            )
+    except StepFailed as error:
+        raise Fenced(
+            f"what was written to {task.store.name} since it went live cannot be counted: "
+            f"{error.what}",
+            now=f"services are held; the present data are kept as they are below {task.evidence}",
+            untouched="both generations: nothing was moved",
+            next="decide by hand; nothing is repaired and nothing given up automatically",
+        ) from error
 
 
 def refuse_wrong_image(task: Task, sealed: dict[str, Any]) -> None:

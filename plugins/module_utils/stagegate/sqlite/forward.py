@@ -63,7 +63,8 @@ def verified_source(task: Task) -> Path | None:
     """The database of the named backup, every byte of it proved; None when none is named."""
     if task.directory is None:
         return None
-    return task.directory / verify_backup(task.directory, recorded_digest(task)).database
+    manifest = verify_backup(task.directory, task.store.name, recorded_digest(task))
+    return task.directory / manifest.database
 
 
 def freeze(task: Task, old_target: str, source: Path | None) -> dict[str, Any]:

@@ -87,10 +87,11 @@ def shape_problem(value: dict[str, Any]) -> str:
     return ""
 
 
-def verify_backup(directory: Path, sha256: str = "") -> Manifest:
+def verify_backup(directory: Path, store: str, sha256: str = "") -> Manifest:
     """Prove that a backup is what was written: read every byte, compare with its manifest.
 
-    ``sha256`` is what the ledger says of it, where it says anything. Raises StepFailed.
+    ``store`` is the name of the store that it must be of; ``sha256`` is what the ledger says of it,
+    where it says anything. Raises StepFailed.
     """
     if directory.is_symlink() or not directory.is_dir():
         raise broken(directory, "it is not there")
@@ -99,6 +100,8 @@ def verify_backup(directory: Path, sha256: str = "") -> Manifest:
     strangers = sorted({p.name for p in directory.iterdir()} - allowed)
     if strangers:
         raise broken(directory, f"it holds files that are not in its manifest: {strangers[:5]}")
+    if manifest.store != store:
+        raise broken(directory, f"it is of the store {manifest.store}, not of {store}")
     if sha256 and manifest.sha256 != sha256:
         raise broken(directory, f"its manifest says {manifest.sha256}, the ledger says {sha256}")
     verify_file(directory, manifest)

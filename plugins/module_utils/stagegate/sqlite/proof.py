@@ -31,7 +31,9 @@ def back_up(journal: Journal, task: Task) -> Result:
     with journal.step(task.phase, task.step, {"path": str(task.store.path)}) as step:
         if (task.backup / FILE).exists():  # an earlier try of this run finished it: trust its bytes
             earlier = step.earlier.state if step.earlier is not None else {}
-            manifest: Manifest | None = verify_backup(task.backup, str(earlier.get("sha256", "")))
+            manifest: Manifest | None = verify_backup(
+                task.backup, task.store.name, str(earlier.get("sha256", ""))
+            )
             restore_copy(task.backup / task.store.file, task.rehearsed)
         else:
             manifest = take(task, journal.clock.wall())
@@ -86,7 +88,7 @@ def compare(journal: Journal, task: Task) -> Result:
         kept = needed_state(journal, "store", task.store.name)
         before = None
         if not kept.get("absent"):
-            verify_backup(Path(kept["directory"]), kept["sha256"])
+            verify_backup(Path(kept["directory"]), task.store.name, kept["sha256"])
             before = Path(kept["database"])
         if not is_clean(database):
             fold(database, "delete")

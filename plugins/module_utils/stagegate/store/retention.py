@@ -1,8 +1,8 @@
 """Old backups and generations, removed only when nobody can need them any more.
 
 Kept are the newest ``keep`` of deployments and as many of daily backups, everything pinned, what an
-unfinished run or the last finished one names, the live generation and the one that a rollback would
-go to.
+unfinished run or the last finished one names, what a backup at this moment makes, the live
+generation and the one that a rollback would go to.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from ..files import fsync_dir
 from ..history import runs
 from ..ledger import Entry
+from .at_work import runs_at_work
 from .copying import remove_tree
 from .generations import LEFT_PREFIX, read_link
 from .model import GENERATIONS, Place
@@ -49,9 +50,10 @@ def plan_removal(task: PlaceTask, entries: Iterable[Entry]) -> Removal:
 
 
 def needed_runs(task: PlaceTask, entries: tuple[Entry, ...]) -> frozenset[str]:
-    """The run of this call, every unfinished one, and the last that ended."""
+    """The run of this call, every unfinished one, the last that ended, and who backs up now."""
     unfinished = {summary.id for summary in runs(entries) if summary.unfinished}
-    return frozenset({task.run.id, *unfinished, *last_ended(entries)})
+    busy = runs_at_work(task.run.state)
+    return frozenset({task.run.id, *unfinished, *last_ended(entries), *busy})
 
 
 def last_ended(entries: tuple[Entry, ...]) -> frozenset[str]:
