@@ -1,9 +1,9 @@
 """Room that a run owns on the disk of its ledger, so that a full disk cannot bar its way back.
 
-Going back flips links, but each of its steps is written down first, and former units and secrets are
-written anew: on a disk that a release has filled, not even that could be done. The room is taken
-with the lock, before anything is touched; it is free again as the first act of a rollback, and at
-the end of the run.
+Going back flips links, but each of its steps is written down first, and former units and secrets
+are written anew: on a disk that a release has filled, not even that could be done. The room is
+taken with the lock, before anything is touched; it is free again as the first act of a rollback,
+and at the end of the run.
 """
 
 from __future__ import annotations
