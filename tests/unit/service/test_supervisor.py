@@ -20,7 +20,7 @@ import pytest
 
 from stagegate.errors import Refused, StagegateError, StepFailed
 from stagegate.journal import open_journal
-from stagegate.service import units
+from stagegate.service import supervisor_config, units
 from stagegate.service.guard import guard_stands
 from stagegate.service.health import ask
 from stagegate.service.hold import hold
@@ -30,7 +30,7 @@ from stagegate.service.processes import marked, runs_with
 from stagegate.service.start import start
 from stagegate.service.steady import steady
 from stagegate.service.supervisor import Supervisor
-from stagegate.service.supervisor_config import Daemon
+from stagegate.service.supervisor_config import Daemon, program
 from stagegate.service.supervisord import ensure, read_pid, shutdown
 from tests.unit.service.helpers import APP, app, entries, free_port, make_fleet, make_run
 
@@ -264,13 +264,19 @@ def test_an_upgrade_and_its_rollback(machine: Machine) -> None:
     steady(back, check_mode=False)
 
 
-def test_a_crash_loop_that_was_given_up_does_not_block_the_way_back(machine: Machine) -> None:
+def test_a_crash_loop_that_was_given_up_does_not_block_the_way_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def soon_given_up(*of: Any) -> dict[str, object]:
+        return {**program(*of), "startretries": 1}
+
+    monkeypatch.setattr(supervisor_config, "program", soon_given_up)
     start(machine.host("run-1", version="1.0"), check_mode=False)
     new = machine.host("run-2", version="1.1", dies_after=0.05)
     hold(in_phase(new, "quiesce"), check_mode=False)
     with pytest.raises(StepFailed, match="it died"):
         start(new, check_mode=False)
-    until(lambda: new.manager.read([NAME])[NAME].result == "start-limit-hit", within=30)
+    until(lambda: new.manager.read([NAME])[NAME].result == "start-limit-hit")
     back = in_phase(new, "rollback", "1.0")
     hold(back, check_mode=False)
     with open_journal(back.fleet.run) as journal:
