@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import shlex
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +25,16 @@ from stagegate.reserve import NAME, SIZE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
+ROOT = Path(__file__).resolve().parents[3]
 PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "migration_class": "compatible"}
 OWNER = {"operator": "night", "controller": "c1", "controller_id": "c1/boot/1/2"}
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A place that stays where it is when something is mounted on /tmp."""
+    with tempfile.TemporaryDirectory(prefix="stagegate-", dir="/dev/shm") as place:
+        yield Path(place)
 
 
 @pytest.fixture
@@ -90,6 +102,48 @@ def test_without_the_reserve_the_full_disk_would_bar_it(disk: Path) -> None:
     with pytest.raises((OSError, StagegateError), match="No space left"):
         go_back(run, disk)
     assert str((disk / "current").readlink()) == "releases/1.1"
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  environment: {TMPDIR: /tmp}
+  vars: {stagegate_run: {id: run-1, epoch: 1, system: demo, host: host1, state: STATE}}
+  tasks:
+    - ansible.builtin.import_role: {name: rollback, tasks_from: room}
+      when: first
+    - run_ledger: {action: reopen, run: "{{ stagegate_run }}", owner: {operator: night}}
+"""
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_ansible_itself_can_work_again_once_the_room_is_free(disk: Path, first: bool) -> None:
+    """On a host with one disk not even a module can be unpacked; the controller has its own."""
+    run = begin(disk)
+    place = disk.parent
+    (disk / "play.yml").write_text(PLAY.replace("STATE", str(run.state)))
+    fill(disk)
+    playbook = [str(Path(sys.executable).with_name("ansible-playbook")), str(disk / "play.yml")]
+    playbook += ["-i", "localhost,", "-c", "local", "-e", json.dumps({"first": first})]
+    playbook += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    mounted = f"mount --bind {disk} /tmp && mount --bind {disk} /var/tmp && cd /tmp && exec "
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted + shlex.join(playbook)],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_STDOUT_CALLBACK": "default",
+            "ANSIBLE_LOCAL_TEMP": str(place / "controller"),
+            "HOME": str(place),
+            "TMPDIR": str(place),
+        },
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    steps = [e.step for e in read_ledger(run.state / "ledger.jsonl").entries]
+    assert (done.returncode == 0, steps[-1] == "reopen") == (first, first), said
+    assert first or ("localhost" in said and "No usable temporary directory" in said), said
 
 
 def test_a_run_that_finds_no_room_is_refused_before_it_takes_the_system(disk: Path) -> None:
