@@ -110,7 +110,7 @@ PLAY = """
   environment: {TMPDIR: /tmp}
   vars: {stagegate_run: {id: run-1, epoch: 1, system: demo, host: host1, state: STATE}}
   tasks:
-    - ansible.builtin.import_role: {name: rollback, tasks_from: room}
+    - reserve_free: {state: "{{ stagegate_run.state }}"}
       when: first
     - run_ledger: {action: reopen, run: "{{ stagegate_run }}", owner: {operator: night}}
 """
