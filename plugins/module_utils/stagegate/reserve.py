@@ -2,8 +2,8 @@
 
 Going back flips links, but each of its steps is written down first, and former units and secrets
 are written anew: on a disk that a release has filled, not even that could be done. The room is
-taken with the lock, before anything is touched. The first task of a rollback frees it without a
-module, for one could not be unpacked on a full disk; so does whatever ends the run.
+taken with the lock, before anything is touched. The first task of a rollback frees it by a plain
+command, for on a full disk no module can be unpacked; the end of a run frees it too.
 """
 
 from __future__ import annotations
