@@ -104,7 +104,7 @@ def test_a_dependency_without_a_hash_is_not_taken_though_it_is_at_hand(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(building.WHEELS))
     monkeypatch.setattr(building, "WHEELS", tmp_path / "wheels")
-    with pytest.raises(building.BuildError, match="could not download .*starlette"):
+    with pytest.raises(building.BuildError, match=r"could not download .*starlette"):
         building.Lock(tmp_path / "requirements.lock").fetch_wheels()
     said = capfd.readouterr().err
     assert "Hashes are required in --require-hashes mode" in said
