@@ -12,6 +12,7 @@ from .journal import Journal, Run, open_journal, step_lock
 from .ledger import Entry, read_ledger
 from .lock import Lock, held_error
 from .plan import lacking
+from .reserve import give_back, set_aside
 
 
 def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
@@ -102,6 +103,7 @@ def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[
     held = lock.owner()
     if held is not None and ended_well(str(held.get("run")), entries):
         lock.release()  # its controller died between the terminal entry and this
+    set_aside(run.state)
     return lock.acquire(run.id, {**owner, "to": plan.get("to")})
 
 
@@ -129,6 +131,7 @@ def take_over(
     held = lock.owner()
     known = left.id if left is not None else str((held or {}).get("run", ""))
     if not known:  # this host ended its part of the run before the controller died, or never began
+        set_aside(run.state)
         return lock.acquire(run.id, {**owner, "to": plan.get("to")})
     if known != run.id:
         raise Refused(
@@ -141,6 +144,7 @@ def take_over(
     refuse_if_alive(lock, held, owner, clock)
     if left is not None:
         refuse_if_changed(left, plan)
+    set_aside(run.state)
     return lock.take_over(run.id, {**owner, "to": plan.get("to")})
 
 
@@ -252,6 +256,7 @@ def close_run(run: Run, verdict: str, evidence: dict[str, Any]) -> list[dict[str
                 kept = {"verdict": verdict}
                 journal.note("report", "close", evidence, state=kept, kind="terminal")
             if verdict != "fenced":
+                give_back(run.state)
                 Lock(run.state).release()
         return [asdict(entry) for entry in journal.of_run()]
 

@@ -11,6 +11,7 @@ from .history import WayBack, last_change, unfinished, way_back
 from .journal import Run, open_journal, step_lock
 from .ledger import read_ledger
 from .lock import Lock
+from .reserve import give_back
 
 
 def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, dict[str, Any]]:
@@ -19,6 +20,7 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
     ``elsewhere``: users may have reached the new release through another host of a shared store.
     An unfinished run is taken over; a finished one is opened again under its own id, so that every
     path the rollback uses stands among its entries. With nothing to put back nothing is taken.
+    The room that a run set aside is free from here on, for what the way back writes.
     """
     clock = SystemClock()
     with step_lock(run.state):
@@ -33,9 +35,10 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
         if summary is None or not (ours or way.needed):
             return replace(run, id=way.run or run.id), asdict(way)
         epoch = run.epoch
+        if not ours and held is not None:
+            refuse_if_alive(lock, held, owner, clock)
+        give_back(run.state)
         if not ours:
-            if held is not None:
-                refuse_if_alive(lock, held, owner, clock)
             take = lock.acquire if held is None else lock.take_over
             epoch = take(summary.id, {**owner, "to": summary.plan.get("to")})
             lock.beat(clock)
@@ -48,5 +51,6 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
 def forget(lock: Lock, held: dict[str, Any], owner: dict[str, Any], clock: Clock) -> WayBack:
     """Free a system whose holder died before its first entry, and so before its first act."""
     refuse_if_alive(lock, held, owner, clock)
+    give_back(lock.state)
     lock.release()
     return WayBack(str(held.get("run")), "none", f"run {held.get('run')} died before its first act")
