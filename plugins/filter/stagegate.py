@@ -75,6 +75,12 @@ def attested_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
     return {host: result["entries"] for host, result in told.items() if "entries" in result}
 
 
+def open_runs(hosts: list[str], hostvars: Any) -> list[str]:
+    """The runs that are unfinished on any of the hosts."""
+    seen = [hostvars[host].get("stagegate_observed") or {} for host in hosts]
+    return [str(one["unfinished"]["id"]) for one in seen if one.get("unfinished")]
+
+
 def wave_of(
     host: str, hosts: list[str], hostvars: Any, waves: list[Any], migration_class: str
 ) -> int:
@@ -225,6 +231,8 @@ class FilterModule:
             "parts_by_host": parts_by_host,
             "attested_by_host": attested_by_host,
             "serves": plan.serves,
+            "open_runs": open_runs,
+            "plan_identity": plan.identity,
             "wave_of": plain(wave_of),
             "deployment_plan": plain(plan.deployment_plan),
         }

@@ -6,11 +6,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .clock import Clock, SystemClock
-from .conduct import refuse_if_alive
+from .errors import Interrupted
 from .history import WayBack, last_change, unfinished, way_back
-from .journal import Run, open_journal, step_lock
+from .journal import Journal, Run, check_fence, step_lock
 from .ledger import read_ledger
 from .lock import Lock
+from .takeover import holder_of, refuse_if_alive
+from .trouble import refusing_trouble
 
 
 def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, dict[str, Any]]:
@@ -21,10 +23,10 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
     path the rollback uses stands among its entries. With nothing to put back nothing is taken.
     """
     clock = SystemClock()
-    with step_lock(run.state):
-        entries = read_ledger(run.state / "ledger.jsonl").entries
-        lock = Lock(run.state)
-        held = lock.owner()
+    with step_lock(run.state), refusing_trouble(run.state):
+        ledger = read_ledger(run.state / "ledger.jsonl")
+        entries, lock = ledger.entries, Lock(run.state)
+        held = holder_of(lock.owner(), entries)
         if held is not None and not any(e.run == held.get("run") for e in entries):
             return run, asdict(forget(lock, held, owner, clock))
         summary = unfinished(entries) or last_change(entries)
@@ -34,14 +36,21 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
             return replace(run, id=way.run or run.id), asdict(way)
         epoch = run.epoch
         if not ours:
-            if held is not None:
-                refuse_if_alive(lock, held, owner, clock)
+            refuse_if_alive(lock, held, owner, clock)
+            if held is None:
+                lock.release()  # of a run that ended, and whose controller died before this
             take = lock.acquire if held is None else lock.take_over
             epoch = take(summary.id, {**owner, "to": summary.plan.get("to")})
+        mine = Run(summary.id, epoch, run.system, run.host, run.state)
+        journal = Journal(mine, clock, ledger)
+        check_fence(mine)
+        try:
             lock.beat(clock)
-    mine = Run(summary.id, epoch, run.system, run.host, run.state)
-    with open_journal(mine) as journal:
-        journal.note("rollback", "reopen", state={"owner": owner, "way_back": asdict(way)})
+            journal.note("rollback", "reopen", state={"owner": owner, "way_back": asdict(way)})
+        except (OSError, Interrupted) as error:
+            if held is None:
+                lock.release()
+            raise (journal.lost or error) from error
     return mine, asdict(way)
 
 
