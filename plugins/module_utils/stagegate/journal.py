@@ -254,7 +254,7 @@ def step_lock(state: Path, deadline: float = 30.0) -> Iterator[None]:
 
 def wait_for_flock(descriptor: int, state: Path, deadline: float) -> None:
     """Take the lock as soon as it is free. (flock has no time-out of its own.)"""
-    end = time.monotonic() + deadline
+    end, pause = time.monotonic() + deadline, 0.001
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -267,7 +267,8 @@ def wait_for_flock(descriptor: int, state: Path, deadline: float) -> None:
                     untouched="this step was not begun",
                     next="wait for it to end, then run the same command again",
                 ) from error
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
 
 
 @contextlib.contextmanager
