@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BadInput
-from .files import StrPath, fsync_dir, write_atomic
+from .files import StrPath, fsync_dir, parse_json, write_atomic
 
 VERSION = 1
 KINDS = ("intent", "done", "failed", "observed", "terminal")
@@ -131,7 +131,7 @@ def unreadable(place: Path, number: int, error: ValueError) -> BadInput:
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
     """One line as an entry. Raises ValueError saying what is wrong with it."""
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except ValueError as error:
         raise BrokenSeal(f"no JSON: {error}") from error
     if not isinstance(value, dict):

@@ -72,7 +72,7 @@ def operate(name: str, act: Act, places: Sequence[Path], meet: Any, go: Any, tol
 
 
 def race(places: Sequence[Path], acts: dict[str, Act]) -> list[dict[str, Told]]:
-    """What each of the operators was told at each place; at each of them all begin at one moment."""
+    """What each of the operators was told at each place, where all begin at one moment."""
     go = FORK.Value("d", 0.0)
 
     def set_moment() -> None:

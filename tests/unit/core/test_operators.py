@@ -32,7 +32,7 @@ from tests.unit.core.operators import (
 )
 
 ROOT = Path(__file__).parents[3]
-WANTED, ALLOWED = 200, 2000
+WANTED, ALLOWED = 200, 4000
 """Races that must have begun within a millisecond, and how many may be run until there are so many:
 on a busy machine a process may come late, and then it was no race."""
 
@@ -51,7 +51,9 @@ def assert_one_won(state: Path, told: dict[str, Told]) -> None:
     for loser in set(told) - {winner}:
         error = told[loser].error or {}
         assert (error["kind"], error["code"]) == ("LockHeld", 11)
-        assert f"run-{winner} holds this system (epoch 1, started by {winner} on c1" in error["what"]
+        assert (
+            f"run-{winner} holds this system (epoch 1, started by {winner} on c1" in error["what"]
+        )
         assert "at then; its last step was at work 0 s ago" in error["what"]
         assert f"-e resume=run-{winner}" in error["next"]
         assert "playbooks/rollback.yml" in error["next"]
@@ -64,7 +66,7 @@ def test_of_those_who_begin_at_the_same_moment_exactly_one_wins(
     tmp_path: Path, people: tuple[str, ...]
 ) -> None:
     close = raced = 0
-    wanted = WANTED if len(people) == 2 else WANTED // 4
+    wanted = WANTED if len(people) == 2 else WANTED // 10
     while close < wanted and raced < ALLOWED:
         places = [tmp_path / f"{raced + number}" for number in range(50)]
         for state, told in zip(places, race(places, dict.fromkeys(people, begin_as))):
