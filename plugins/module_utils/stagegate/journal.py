@@ -62,7 +62,13 @@ class Run:
                 exclusive=bool(params.get("exclusive", True)),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"the run context is incomplete: {error}") from error
+            raise BadInput(
+                f"the run context is incomplete: {error}",
+                now="nothing was done",
+                untouched="every service and all data",
+                next="begin by a playbook: ansible-playbook deploy.yml -i <inventory> "
+                "-e release_version=<version>",
+            ) from error
 
     @property
     def scratch(self) -> Path:
@@ -175,7 +181,13 @@ class Journal:
                 step.failed(error)
             raise
         except OSError as error:
-            failure = StepFailed(f"{phase}.{name} on {self.run.host}: {error}")
+            failure = StepFailed(
+                f"{phase}.{name} on {self.run.host}: {error}",
+                now="the step ended half-way; what it had begun is in the ledger",
+                untouched="what the steps after it would change",
+                next="a run goes back by itself; where it does not: "
+                "ansible-playbook playbooks/rollback.yml -i <inventory>",
+            )
             with contextlib.suppress(Interrupted):
                 step.failed(failure)
             raise failure from error
