@@ -97,6 +97,25 @@ def test_a_resumed_run_that_one_host_refuses_keeps_its_way_back_on_all(deployed:
     assert deployed.locked() == []
 
 
+def test_a_lock_that_nobody_can_read_is_freed_by_the_name_that_the_refusal_gives(
+    deployed: Stage,
+) -> None:
+    for host in ("h1", "h2"):
+        (state(deployed, host) / "heartbeat.json").unlink()
+    (state(deployed, "h2") / "lock").mkdir()
+    (state(deployed, "h2") / "lock/owner.json").write_bytes(b"{torn")
+    assert deployed.run("-e release_version=1.1", "--tags preflight,release") != 0
+    assert "run unknown holds this system" in deployed.said()
+    assert deployed.run(playbook="playbooks/unlock.yml") != 0
+    assert "say it by -e unlock=" in deployed.said()
+    assert deployed.run("-e unlock=../x", playbook="playbooks/unlock.yml") != 0
+    assert "is no run" in deployed.said()
+    assert deployed.locked() == ["h2"]
+    assert deployed.run("-e unlock=unknown", playbook="playbooks/unlock.yml") == 0, deployed.said()
+    assert deployed.locked() == []
+    assert [entries(deployed, host)[-1].step for host in HOSTS] == ["close", "unlock", "close"]
+
+
 def start(
     stage: Stage, version: str, *options: str, wrapped: tuple[str, ...] = ()
 ) -> subprocess.Popen[str]:

@@ -288,7 +288,7 @@ def open_journal(run: Run, deadline: float = 30.0, clock: Clock | None = None) -
     """Open the host's ledger for the steps of a run, fenced by its epoch."""
     clock = clock or SystemClock()
     with step_lock(run.state, deadline):
-        with refusing_trouble(run.state):
+        with refusing_trouble(run.state, run.host, run.id if run.exclusive else ""):
             if run.exclusive:
                 check_fence(run)
                 Lock(run.state).beat(clock)

@@ -97,9 +97,15 @@ class Lock:
         return epoch
 
     def take_over(self, run: str, owner: dict[str, Any]) -> int:
-        """Give a dead holder's run to a new controller, with a higher epoch that fences the old."""
+        """Give a dead holder's run to a new controller, with a higher epoch that fences the old.
+
+        What stands in place of a lock and is none is kept beside it.
+        """
         epoch = self.epoch() + 1
         write_atomic(self.state / "epoch", b"%d\n" % epoch)
+        if self.directory.is_symlink() or not self.directory.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                self.directory.rename(self.state / f"lock.{epoch}.kept")
         make_private_dir(self.directory)
         mine = {**owner, "v": VERSION, "run": run, "epoch": epoch}
         write_json(self.directory / "owner.json", mine)

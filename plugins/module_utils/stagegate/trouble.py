@@ -17,7 +17,7 @@ def unwritten(error: OSError, state: Path, host: str, run: str) -> Interrupted:
         f"-e resume={run}, or go back: ansible-playbook playbooks/rollback.yml -i <inventory>"
     )
     return Interrupted(
-        f"the ledger of {host} cannot be written: {reason(error)}",
+        f"the state of {host} cannot be written: {reason(error)}",
         now="the run stands where its last entry says; nothing more is done on this host",
         untouched="whatever that entry was to announce",
         next=f"repair the disk of {state}, then " + (resumed if run else again),
@@ -30,11 +30,16 @@ def reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def refusing_trouble(state: Path) -> Iterator[None]:
-    """Tell what a state directory will not take as what it is: never as a lock that is held."""
+def refusing_trouble(state: Path, host: str = "", run: str = "") -> Iterator[None]:
+    """Tell what a state directory will not take as what it is: never as a lock that is held.
+
+    Of a run that holds the system, on a host, it is told how that goes on or back.
+    """
     try:
         yield
     except OSError as error:
+        if run:
+            raise unwritten(error, state, host, run) from error
         raise Refused(
             f"the state directory {state} cannot be used: {reason(error)}",
             now="nothing was begun by this command",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stagegate import conduct, reopening
-from stagegate.errors import Interrupted, Refused, StagegateError
+from stagegate.errors import Interrupted, Refused
 from stagegate.history import unfinished
 from stagegate.journal import open_journal
 from stagegate.ledger import read_ledger
@@ -155,7 +155,7 @@ def test_an_entry_that_the_disk_did_not_take_stops_the_step(
     injected = f"inject={call}:error={error}:when={time}"
     told = traced(state, run.epoch, f"--trace-path={ledger}", "-e", injected)
     assert told["kind"] == "Interrupted"
-    assert told["what"] == f"the ledger of host1 cannot be written: {words}"
+    assert told["what"] == f"the state of host1 cannot be written: {words}"
     assert told["code"] == 40
     calls = (tmp_path / "calls").read_text()
     assert calls.count("(INJECTED)") == 1, calls
@@ -176,9 +176,10 @@ def test_a_full_disk_stops_a_run_before_its_next_act_and_it_goes_on_when_there_i
     disk = small_disk("size=256k")
     run = begin(disk / "state")
     ballast(disk)
-    with pytest.raises(StagegateError) as caught:
+    with pytest.raises(Interrupted) as caught:
         do_step(run, tmp_path / "data")
     assert "No space left on device" in caught.value.what
+    assert "-e resume=run-1" in caught.value.next
     assert not (tmp_path / "data").exists()
     repair(disk)
     do_step(run, tmp_path / "data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,24 @@ def test_the_ledger_names_the_unfinished_run_of_an_unreadable_lock(
     with pytest.raises(LockHeld, match="run run-1 holds this system"):
         unlocking.unlock(context(tmp_path, "now"), "unknown", FIRST)
     assert resume_as(tmp_path, "day") == 2
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_stands_in_place_of_the_lock_of_an_unfinished_run_is_kept_beside_it(
+    tmp_path: Path, what: str
+) -> None:
+    begin(tmp_path)
+    silent(tmp_path)
+    shutil.rmtree(tmp_path / "lock")
+    (tmp_path / "elsewhere").mkdir()
+    if what == "file":
+        (tmp_path / "lock").write_text("mine")
+    else:
+        (tmp_path / "lock").symlink_to("elsewhere")
+    assert resume_as(tmp_path, "day") == 2
+    assert json.loads((tmp_path / "lock/owner.json").read_text())["operator"] == "day"
+    assert os.path.lexists(tmp_path / "lock.2.kept")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_an_unreadable_lock_does_not_hide_what_must_go_back(tmp_path: Path) -> None:
