@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -27,13 +28,16 @@ NOBODY = 65534
 
 def ballast(disk: Path) -> None:
     """Leave no block free."""
-    (disk / "ballast").write_bytes(b"")
     with (disk / "ballast").open("ab", buffering=0) as handle:
-        try:
-            while True:
-                handle.write(b"x" * 4096)
-        except OSError:
-            return
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while handle.write(b"x" * size) == size:
+                    pass
+
+
+def kept(disk: Path) -> dict[str, bytes]:
+    """Everything but what fills the disk."""
+    return {name: raw for name, raw in everything(disk).items() if not name.endswith("/ballast")}
 
 
 def use_inodes(disk: Path) -> None:
@@ -50,9 +54,9 @@ def read_only(disk: Path) -> None:
 
 
 DISKS: list[tuple[str, Callable[[Path], None], str]] = [
-    ("size=256k", ballast, "No space left on device"),
-    ("size=1m,nr_inodes=12", use_inodes, "No space left on device"),
-    ("size=256k", read_only, "Read-only file system"),
+    ("size=40m", ballast, "No space left on device"),
+    ("size=40m,nr_inodes=12", use_inodes, "No space left on device"),
+    ("size=40m", read_only, "Read-only file system"),
 ]
 
 
@@ -76,13 +80,13 @@ def test_a_disk_that_takes_no_lock_is_refused_as_itself(
     if used_before:
         conduct.close_run(begin(state, "run-0"), "deployed", {})
     spoil(disk)
-    before = everything(disk)
+    before = kept(disk)
     with pytest.raises(Refused) as caught:
         begin(state)
     assert words in caught.value.what
     assert "holds this system" not in caught.value.what
     assert caught.value.code == 10
-    after = everything(disk)
+    after = kept(disk)
     assert {name: after.get(name) for name in before} == before
     assert {Path(name).name for name in set(after) - set(before)} <= {"state", "step.lock"}
     repair(disk)
@@ -173,7 +177,7 @@ def test_an_entry_that_the_disk_did_not_take_stops_the_step(
 def test_a_full_disk_stops_a_run_before_its_next_act_and_it_goes_on_when_there_is_room(
     small_disk: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    disk = small_disk("size=256k")
+    disk = small_disk("size=40m")
     run = begin(disk / "state")
     ballast(disk)
     with pytest.raises(Interrupted) as caught:
