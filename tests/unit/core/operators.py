@@ -12,7 +12,9 @@ from typing import Any
 
 from stagegate import conduct
 from stagegate.errors import StagegateError
+from stagegate.history import last_change, live_release
 from stagegate.journal import Run, open_journal
+from stagegate.ledger import read_ledger
 
 PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "digest": "d", "inputs": "i"}
 FIRST = {"operator": "night", "controller": "c1", "controller_id": "c1/b/1/2", "started": "then"}
@@ -27,7 +29,10 @@ def context(state: Path, run: str, epoch: int = 0) -> Run:
 
 
 def begin(state: Path, run: str = "run-1", owner: dict[str, Any] = FIRST) -> Run:
-    return context(state, run, conduct.open_run(context(state, run), PLAN, owner, resume=False))
+    """Begin a run with a plan that is made for what is live now."""
+    live = live_release(last_change(read_ledger(state / "ledger.jsonl").entries))
+    plan = {**PLAN, "from": live or PLAN["from"]}
+    return context(state, run, conduct.open_run(context(state, run), plan, owner, resume=False))
 
 
 def begin_as(state: Path, name: str) -> int:

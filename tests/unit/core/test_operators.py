@@ -130,7 +130,8 @@ def test_who_begins_while_another_ends_begins_after_it_or_not_at_all(tmp_path: P
             assert steps == [*closed, ("run-anna", "open")]
             assert holder(state)["epoch"] == 2
         else:
-            assert "run run-1 holds this system" in told["anna"].error["what"]
+            refused = told["anna"].error["what"]
+            assert "run run-1 holds this system" in refused or "ended meanwhile" in refused
             assert steps == closed
             assert Lock(state).owner() is None
             assert begin_as(state, "anna") == 2, "afterwards the system is free"
