@@ -51,7 +51,8 @@ class Lock:
         try:
             owner = read_json(self.directory / "owner.json")
         except FileNotFoundError:
-            return unknown if os.path.lexists(self.directory) else None
+            there = self.directory.exists() or self.directory.is_symlink()
+            return unknown if there else None
         except (ValueError, NotADirectoryError):
             return unknown
         if not isinstance(owner, dict) or not isinstance(owner.get("run"), str):
