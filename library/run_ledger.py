@@ -44,6 +44,7 @@ options:
     description: Users may have reached the new release through another host of a shared store.
     type: bool
     default: false
+  together: {description: The runs that go back on all hosts., type: list, elements: str, default: []}
 """
 
 EXAMPLES = r"""
@@ -96,6 +97,7 @@ def argument_spec() -> dict[str, Any]:
         "verdict": {"type": "str"},
         "evidence": {"type": "dict"},
         "admitted": {"type": "bool", "default": False},
+        "together": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -117,7 +119,9 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
         }
     if action == "reopen":
-        held, way = reopening.reopen_run(run, params["owner"], params["admitted"])
+        held, way = reopening.reopen_run(
+            run, params["owner"], params["admitted"], params["together"]
+        )
         taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
         return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
     if action == "smoke":

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from stagegate import controller, places, plan
+from stagegate import controller, places, plan, reopening
 from stagegate.errors import StagegateError
 from stagegate.migrate import alembic_chain
 from stagegate.signing.parts import host_part
@@ -89,6 +89,22 @@ def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
         return False
     told = [hostvars[name].get("rollback_seen", {}) for name in hosts]
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
+
+
+def going_back(hosts: list[str], hostvars: Any) -> list[str]:
+    """The runs that a rollback is about: the one that holds the hosts, or what their ledgers say."""
+    held = {str(hostvars[h]["stagegate_run"]["id"]) for h in hosts if is_held(hostvars[h])}
+    seen = [hostvars[name].get("rollback_seen", {}).get("observed", {}) for name in hosts]
+    unfinished, last = (
+        [str((told.get(which) or {}).get("id") or "") for told in seen]
+        for which in ("unfinished", "last")
+    )
+    return sorted(held) or reopening.going_back(unfinished, last)
+
+
+def is_held(mine: Any) -> bool:
+    """True for a host that this command has taken."""
+    return bool(mine.get("stagegate_run", {}).get("exclusive", False))
 
 
 def behind(mine: Any, fact: str, wanted: str) -> bool:
@@ -213,6 +229,7 @@ class FilterModule:
             "watch_lasting": watch_lasting,
             "asked": asked,
             "admitted_elsewhere": admitted_elsewhere,
+            "going_back": going_back,
             "not_back": not_back,
             "unheld": unheld,
             "migration_texts": plain(alembic_chain.text_patterns),

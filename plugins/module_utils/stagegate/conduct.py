@@ -5,17 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .clock import Clock, SystemClock
-from .errors import BadInput, GateRed, LockHeld, Refused
-from .history import RunSummary, admitted, last_change, summarize, unfinished
+from .clock import SystemClock
+from .errors import GateRed, Refused
+from .history import (
+    RunSummary,
+    admitted,
+    before_taking_up,
+    last_change,
+    runs,
+    summarize,
+    unfinished,
+)
 from .journal import Journal, Run, open_journal, step_lock
-from .ledger import Entry, read_ledger
+from .ledger import read_ledger
 from .lock import Lock, held_error
 from .plan import lacking
+from .taking import begin, ended_well, take_over, unlocked_owner
 
 
 def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
-    """What the ledger says, read without a lock: the open run, the last change, what is live.
+    """What the ledger says, read without a lock: this run, the open one, the last change, the live.
 
     Raises LockHeld for a run that holds the system where a free one is expected; whether it is
     free is proved again under the step lock, when it is taken.
@@ -28,6 +37,7 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     if expect_free and held is not None and not ended_well(str(held.get("run")), entries):
         raise held_error(held, run.state)
     return {
+        "mine": brief(next((s for s in runs(entries) if s.id == run.id), None)),
         "unfinished": brief(open_run),
         "last": brief(last),
         "live": live_release(last),
@@ -94,56 +104,6 @@ def open_run(
     return epoch
 
 
-def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[Entry, ...]) -> int:
-    """Take a free system for a new run."""
-    lock, left = Lock(run.state), unfinished(entries)
-    if left is not None:
-        raise held_error(lock.owner() or unlocked_owner(left), run.state)
-    held = lock.owner()
-    if held is not None and ended_well(str(held.get("run")), entries):
-        lock.release()  # its controller died between the terminal entry and this
-    return lock.acquire(run.id, {**owner, "to": plan.get("to")})
-
-
-def ended_well(run: str, entries: tuple[Entry, ...]) -> bool:
-    """True for a run that is closed and left nothing to a person."""
-    mine = [entry for entry in entries if entry.run == run]
-    return summarize(run, mine).verdict not in ("", "fenced")
-
-
-def unlocked_owner(summary: RunSummary) -> dict[str, Any]:
-    """The owner's record of an unfinished run whose lock is gone, from its own ledger."""
-    state = summary.entries[0].state
-    return {**state.get("owner", {}), "run": summary.id, "epoch": summary.entries[0].epoch}
-
-
-def take_over(
-    run: Run,
-    plan: dict[str, Any],
-    owner: dict[str, Any],
-    entries: tuple[Entry, ...],
-    clock: Clock,
-) -> int:
-    """Give a killed run a new controller. The caller holds the step lock: no step is at work."""
-    lock, left = Lock(run.state), unfinished(entries)
-    held = lock.owner()
-    known = left.id if left is not None else str((held or {}).get("run", ""))
-    if not known:  # this host ended its part of the run before the controller died, or never began
-        return lock.acquire(run.id, {**owner, "to": plan.get("to")})
-    if known != run.id:
-        raise Refused(
-            f"there is no run {run.id} to resume on {run.host}: {known} is the unfinished one",
-            now=f"run {known} holds the system",
-            untouched="this command changed nothing",
-            next=f"ansible-playbook deploy.yml -i <inventory> "
-            f"-e release_version={(held or {}).get('to', '?')} -e resume={known}",
-        )
-    refuse_if_alive(lock, held, owner, clock)
-    if left is not None:
-        refuse_if_changed(left, plan)
-    return lock.take_over(run.id, {**owner, "to": plan.get("to")})
-
-
 def refuse_part_too_early(run: Run, parts: list[str]) -> None:
     """Raise Refused when a phase is asked for before the steps it stands on are in the ledger."""
     entries = read_ledger(run.state / "ledger.jsonl").entries
@@ -167,43 +127,6 @@ def refuse_part_too_early(run: Run, parts: list[str]) -> None:
                 untouched="this command changed nothing",
                 next=f"ansible-playbook deploy.yml -i <inventory> "
                 f"-e release_version={left.plan.get('to')} -e resume={run.id}",
-            )
-
-
-def refuse_if_alive(
-    lock: Lock, held: dict[str, Any] | None, owner: dict[str, Any], clock: Clock
-) -> None:
-    """Raise LockHeld unless the holder is known dead, or has been silent for long enough."""
-    gone = held is not None and held.get("controller_id") in owner.get("dead", [])
-    if held is None or gone or lock.is_stale(clock):
-        return
-    raise LockHeld(
-        f"run {held.get('run')} was at work less than two minutes ago, "
-        f"started by {held.get('operator')} on {held.get('controller')}",
-        now="its controller may still be alive; from here it cannot be seen",
-        untouched="this command changed nothing",
-        next="stop that controller, or wait two minutes, and run the same command again",
-    )
-
-
-def refuse_if_changed(left: RunSummary, plan: dict[str, Any]) -> None:
-    """Raise Refused when a run would be resumed forward as something else than it was begun as."""
-    if left.went_back:
-        raise Refused(
-            f"run {left.id} was already going back: it can only go on going back",
-            now="the rollback stopped half-way",
-            untouched="this command changed nothing",
-            next="ansible-playbook playbooks/rollback.yml -i <inventory>",
-        )
-    for key in ("to", "digest", "inputs"):
-        if left.plan.get(key) != plan.get(key):
-            raise BadInput(
-                f"run {left.id} was begun with {key} {left.plan.get(key)!r}, "
-                f"this command says {plan.get(key)!r}",
-                now="the run is unfinished, the lock is held",
-                untouched="this command changed nothing",
-                next=f"give -e release_version={left.plan.get('to')} -e resume={left.id}, "
-                "or ansible-playbook playbooks/rollback.yml -i <inventory>",
             )
 
 
@@ -247,13 +170,20 @@ def close_run(run: Run, verdict: str, evidence: dict[str, Any]) -> list[dict[str
     returned.
     """
     with open_journal(run) as journal:
-        if run.exclusive and verdict != "unfinished":
+        ending = what_stood(journal) if verdict == "refused" else verdict
+        if run.exclusive and ending != "unfinished":
             if not is_closed(journal):
-                kept = {"verdict": verdict}
+                kept = {"verdict": ending}
                 journal.note("report", "close", evidence, state=kept, kind="terminal")
-            if verdict != "fenced":
+            if ending != "fenced":
                 Lock(run.state).release()
         return [asdict(entry) for entry in journal.of_run()]
+
+
+def what_stood(journal: Journal) -> str:
+    """The verdict that a refusal leaves: a run that was only taken up again stands as it stood."""
+    before = before_taking_up(summarize(journal.run.id, journal.of_run()))
+    return "refused" if before is None else before.verdict or "unfinished"
 
 
 def is_closed(journal: Journal) -> bool:

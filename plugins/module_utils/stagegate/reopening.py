@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from .clock import Clock, SystemClock
-from .conduct import refuse_if_alive
-from .history import WayBack, last_change, unfinished, way_back
+from .history import RunSummary, WayBack, last_change, unfinished, way_back
 from .journal import Run, open_journal, step_lock
 from .ledger import read_ledger
 from .lock import Lock
+from .taking import refuse_if_alive
 
 
-def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, dict[str, Any]]:
+def reopen_run(
+    run: Run, owner: dict[str, Any], elsewhere: bool, together: Sequence[str] = ()
+) -> tuple[Run, dict[str, Any]]:
     """Take the system to put its last change back; return that run's context and its way back.
 
     ``elsewhere``: users may have reached the new release through another host of a shared store.
+    ``together``: the runs that go back on all hosts; a finished one of another id stays.
     An unfinished run is taken over; a finished one is opened again under its own id, so that every
     path the rollback uses stands among its entries. With nothing to put back nothing is taken.
     """
@@ -29,6 +33,8 @@ def reopen_run(run: Run, owner: dict[str, Any], elsewhere: bool) -> tuple[Run, d
             return run, asdict(forget(lock, held, owner, clock))
         summary = unfinished(entries) or last_change(entries)
         way = way_back(summary, elsewhere)
+        if summary is not None and summary.verdict and together and summary.id not in together:
+            return run, asdict(untouched(summary, together))
         ours = run.exclusive and summary is not None and summary.id == run.id
         if summary is None or not (ours or way.needed):
             return replace(run, id=way.run or run.id), asdict(way)
@@ -50,3 +56,19 @@ def forget(lock: Lock, held: dict[str, Any], owner: dict[str, Any], clock: Clock
     refuse_if_alive(lock, held, owner, clock)
     lock.release()
     return WayBack(str(held.get("run")), "none", f"run {held.get('run')} died before its first act")
+
+
+def untouched(last: RunSummary, together: Sequence[str]) -> WayBack:
+    """The way back of a host that the runs which go back never changed: there is none."""
+    reason = f"{', '.join(together)} changed nothing here; {last.id} stays as it is"
+    return WayBack(last.id, "none", reason)
+
+
+def going_back(unfinished_ids: Iterable[str], last_ids: Iterable[str]) -> list[str]:
+    """The runs that a rollback over all hosts is about: what any left unfinished, else the newest.
+
+    A run goes back together. Without this a host that the run had not reached yet would put back
+    the change before it. Ids begin with the moment, so that the newest sorts last.
+    """
+    left = sorted({run for run in unfinished_ids if run})
+    return left or sorted({run for run in last_ids if run})[-1:]
