@@ -95,11 +95,9 @@ def going_back(hosts: list[str], hostvars: Any) -> list[str]:
     """The runs that a rollback is about: the one that holds the hosts, or what their ledgers say."""
     held = {str(hostvars[h]["stagegate_run"]["id"]) for h in hosts if is_held(hostvars[h])}
     seen = [hostvars[name].get("rollback_seen", {}).get("observed", {}) for name in hosts]
-    unfinished, last = (
-        [str((told.get(which) or {}).get("id") or "") for told in seen]
-        for which in ("unfinished", "last")
-    )
-    return sorted(held) or reopening.going_back(unfinished, last)
+    holders = [str(told.get("holder") or "") for told in seen]
+    last = [str((told.get("last") or {}).get("id") or "") for told in seen]
+    return sorted(held) or reopening.going_back(holders, last)
 
 
 def is_held(mine: Any) -> bool:

@@ -6,7 +6,7 @@ is told here is only what a driver does between two entries.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -353,4 +353,4 @@ class Host:
             return read_ledger(Place(f"{STATE}/ledger.jsonl"))  # type: ignore[arg-type]
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        return [asdict(entry) for entry in self.ledger().entries]
+        return [dict(vars(entry)) for entry in self.ledger().entries]

@@ -19,6 +19,7 @@ from stagegate.lock import Lock
 from stagegate.record.account import read_account
 from stagegate.record.verdict import run_endings, run_verdict
 
+from .disk import File
 from .host import CODE, DATA, NEW, OLD, STATE, Host, Violation
 from .network import World
 from .system import Place, Process, running
@@ -29,16 +30,19 @@ class Watcher:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.known: dict[str, list[Entry]] = {name: [] for name in world.hosts}
-        self.epochs: dict[str, int] = dict.fromkeys(world.hosts, 0)
+        self.seen: dict[str, tuple[object, ...]] = {}
         world.check = self.check
 
     def check(self, host: Host) -> None:
         """Judge a host between two calls; one whose power is cut is judged once it is back."""
         if not host.machine.up or host.machine.flocks:
             return
-        entries = self.whole(host)
-        self.one_holder(host, entries)
+        disk = host.machine.disk
+        seen = tuple(disk.find(f"{STATE}/{name}") for name in ("lock", "epoch", "ledger.jsonl"))
+        now = tuple(node.data if isinstance(node, File) else node for node in seen)
+        if now != self.seen.get(host.name):
+            self.one_holder(host, self.whole(host))
+            self.seen[host.name] = now
         serving(host)
         promised(host)
 
@@ -48,10 +52,11 @@ class Watcher:
             entries = host.ledger().entries
         except StagegateError as error:
             raise Violation(f"L: {error.what}") from error
-        known = self.known[host.name]
-        if list(entries[: len(known)]) != known:
-            raise Violation(f"L: {host.name} lost an entry that stood in its ledger")
-        self.known[host.name] = list(entries)
+        node = host.machine.disk.find(f"{STATE}/ledger.jsonl")
+        lines = node.data.split(b"\n") if isinstance(node, File) else []
+        for seq, line in host.machine.told.items():
+            if len(entries) < seq or lines[seq - 1] != line:
+                raise Violation(f"L: {host.name} lost entry {seq}: {line.decode()}")
         return tuple(entries)
 
     def one_holder(self, host: Host, entries: tuple[Entry, ...]) -> None:
@@ -62,11 +67,11 @@ class Watcher:
         left = unfinished(entries)
         if owner is None and left is not None:
             raise Violation(f"K: {host.name} is free, though {left.id} is unfinished")
-        if epoch < self.epochs[host.name]:
-            raise Violation(f"K: the epoch of {host.name} went back to {epoch}")
         if any(entry.epoch > epoch for entry in entries):
             raise Violation(f"K: {host.name} has an entry of an epoch beyond {epoch}")
-        self.epochs[host.name] = epoch
+        held = [entry.epoch for entry in entries if entry.epoch]
+        if held != sorted(held):
+            raise Violation(f"K: {host.name} has an entry of an epoch that had passed")
 
 
 def serving(host: Host) -> None:
@@ -108,9 +113,9 @@ def as_the_ledger_says(host: Host, summary: RunSummary | None) -> None:
 
 
 def last_run(host: Host) -> RunSummary | None:
-    """The last run that was opened on a host, whatever its end."""
+    """The run that last wrote on a host, whatever its end."""
     found = runs(host.ledger().entries)
-    return found[-1] if found else None
+    return max(found, key=lambda summary: summary.entries[-1].seq, default=None)
 
 
 def settle(world: World, watcher: Watcher) -> None:
@@ -145,12 +150,15 @@ def pause(world: World) -> None:
 
 
 def left(world: World) -> list[str]:
-    """The hosts that no controller has ended: unfinished, or fenced."""
+    """The hosts that no controller has ended: unfinished, fenced, or left where others went back."""
+    last = {name: last_run(host) or NOTHING for name, host in world.hosts.items()}
+    gone = {summary.id for summary in last.values() if summary.verdict == "restored"}
     return [
         name
         for name, host in world.hosts.items()
-        if unfinished(host.ledger().entries)
-        or (last_run(host) or NOTHING).verdict == "fenced"
+        if last[name].verdict in ("", "fenced")
+        or (last[name].verdict == "deployed" and last[name].id in gone)
+        or unfinished(host.ledger().entries)
         or forgotten(host)
     ]
 

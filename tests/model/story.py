@@ -76,7 +76,7 @@ class Controller:
     runs: dict[str, Context]
     seen: dict[str, dict[str, Any]]
     parted: bool = False
-    """Put back something though a host was lost, of which it could know nothing."""
+    """Went back on request where it could, though a host was lost or held by another run."""
 
     def call(self, host: str, act: str, **told: Any) -> Call:
         """One module for one host, under the run this controller has there."""
@@ -201,13 +201,14 @@ def take_back(
     seen = yield mine.ask(hosts, "observe", expect_free=False)
     present = [host for host in hosts if seen[host].well]
     outcomes.update({host: "fenced" for host in hosts if host not in present})
-    mine.parted = bool(outcomes) and not any(run.exclusive for run in mine.runs.values())
     together = runs_that_go_back(mine, [seen[host].value for host in present])
     calls = [
         mine.call(h, "reopen", owner=mine.with_dead(seen[h].value["owner"], dead), together=together)
         for h in present
     ]
+    on_request = not any(run.exclusive for run in mine.runs.values())
     taken = (yield calls) if calls else {}
+    mine.parted = on_request and (bool(outcomes) or not all(r.well for r in taken.values()))
     for host, reply in taken.items():
         if reply.well:
             context, ways[host] = reply.value
@@ -226,11 +227,8 @@ def take_back(
 def runs_that_go_back(mine: Controller, seen: list[dict[str, Any]]) -> list[str]:
     """The filter ``going_back``: what this command holds, or what the ledgers say."""
     held = sorted({run.id for run in mine.runs.values() if run.exclusive})
-    unfinished, last = (
-        [str((told[which] or {}).get("id") or "") for told in seen]
-        for which in ("unfinished", "last")
-    )
-    return held or going_back(unfinished, last)
+    last = [str((told["last"] or {}).get("id") or "") for told in seen]
+    return held or going_back([told["holder"] for told in seen], last)
 
 
 def put_back(

@@ -45,6 +45,8 @@ class Machine:
     wall: float = 1_700_000_000.0
     full: bool = False
     flocks: dict[int, Process] = field(default_factory=dict)
+    told: dict[int, bytes] = field(default_factory=dict)
+    """The lines of which some process was told that they are on the disk, by their number."""
     pids: int = 0
 
     def cut_power(self) -> None:
@@ -376,6 +378,17 @@ class DateTime:
         return datetime(1970, 1, 1, tzinfo=zone) + timedelta(seconds=wall)
 
 
+def witnessed(append: Callable[..., ledger.Ledger]) -> Callable[..., ledger.Ledger]:
+    """The core's own append; whoever returns from it relies on the entry."""
+
+    def append_entry(path: Place, entry: ledger.Entry, before: ledger.Ledger) -> ledger.Ledger:
+        after = append(path, entry, before)
+        Current.process.machine.told[entry.seq] = entry.line()
+        return after
+
+    return append_entry
+
+
 NAMES: tuple[tuple[Any, dict[str, Any]], ...] = (
     (files, {"os": Os, "Path": Place}),
     (ledger, {"os": Os, "Path": Place}),
@@ -393,7 +406,8 @@ def beneath_the_core() -> Iterator[None]:
     remembered meanwhile.
     """
     remembered = functools.lru_cache(maxsize=4096)(ledger.parse_line)
-    wanted = (*NAMES, (ledger, {"parse_line": remembered}))
+    heard = witnessed(journal.append_entry)
+    wanted = (*NAMES, (ledger, {"parse_line": remembered}), (journal, {"append_entry": heard}))
     before = [(module, name, getattr(module, name)) for module, to in wanted for name in to]
     for module, names in wanted:
         for name, value in names.items():

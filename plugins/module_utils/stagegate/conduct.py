@@ -12,6 +12,7 @@ from .history import (
     admitted,
     before_taking_up,
     last_change,
+    live_release,
     runs,
     summarize,
     unfinished,
@@ -34,7 +35,8 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     held = Lock(run.state).owner()
     if expect_free and open_run is not None:
         raise held_error(held or unlocked_owner(open_run), run.state)
-    if expect_free and held is not None and not ended_well(str(held.get("run")), entries):
+    waiting = held is not None and not ended_well(str(held.get("run")), entries)
+    if expect_free and held is not None and waiting:
         raise held_error(held, run.state)
     return {
         "mine": brief(next((s for s in runs(entries) if s.id == run.id), None)),
@@ -42,6 +44,7 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
         "last": brief(last),
         "live": live_release(last),
         "owner": held,
+        "holder": str((held or {}).get("run", "")) if waiting else "",
         "admitted": admitted(open_run or last),
     }
 
@@ -56,14 +59,6 @@ def brief(summary: RunSummary | None) -> dict[str, Any] | None:
         "verdict": summary.verdict,
         "went_back": summary.went_back,
     }
-
-
-def live_release(last: RunSummary | None) -> str:
-    """The release that the last finished change left running; empty when there is none."""
-    if last is None:
-        return ""
-    key = {"deployed": "to", "restored": "from"}.get(last.verdict, "")
-    return str(last.plan.get(key) or "")
 
 
 def open_run(

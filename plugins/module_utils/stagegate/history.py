@@ -84,6 +84,14 @@ def last_change(entries: Iterable[Entry]) -> RunSummary | None:
     return found[-1] if found else None
 
 
+def live_release(last: RunSummary | None) -> str:
+    """The release that the last finished change left running; empty when there is none."""
+    if last is None:
+        return ""
+    key = {"deployed": "to", "restored": "from"}.get(last.verdict, "")
+    return str(last.plan.get(key) or "")
+
+
 @dataclass(frozen=True)
 class WayBack:
     """How a run is undone on one host (reliability classes R0 to R4).

@@ -16,6 +16,7 @@ step that outlived its controller is never joined by a second one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -125,6 +126,7 @@ class Journal:
         self.run = run
         self.clock = clock
         self.ledger = ledger
+        self.broken = False
 
     @property
     def path(self) -> Path:
@@ -214,7 +216,11 @@ class Journal:
         line = entry.line()
         if len(line) > EVIDENCE_LIMIT:
             raise AssertionError(f"the entry {phase}.{name} is too large: {len(line)} bytes")
+        if self.broken:
+            raise OSError(errno.EIO, "an entry before this one is not known to be on the disk")
+        self.broken = True  # until the disk has this one: nothing may stand behind a doubtful line
         self.ledger = append_entry(self.path, entry, self.ledger)
+        self.broken = False
 
 
 @contextlib.contextmanager

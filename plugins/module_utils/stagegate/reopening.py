@@ -8,7 +8,7 @@ from typing import Any
 
 from .clock import Clock, SystemClock
 from .history import RunSummary, WayBack, last_change, unfinished, way_back
-from .journal import Run, open_journal, step_lock
+from .journal import Run, check_fence, open_journal, step_lock
 from .ledger import read_ledger
 from .lock import Lock
 from .taking import refuse_if_alive
@@ -38,13 +38,14 @@ def reopen_run(
         ours = run.exclusive and summary is not None and summary.id == run.id
         if summary is None or not (ours or way.needed):
             return replace(run, id=way.run or run.id), asdict(way)
-        epoch = run.epoch
-        if not ours:
-            if held is not None:
-                refuse_if_alive(lock, held, owner, clock)
-            take = lock.acquire if held is None else lock.take_over
-            epoch = take(summary.id, {**owner, "to": summary.plan.get("to")})
-            lock.beat(clock)
+        if ours:
+            check_fence(run)
+        elif held is not None:
+            refuse_if_alive(lock, held, owner, clock)
+        # By a new epoch, which fences a step of the way forward that was given up and comes late.
+        take = lock.acquire if held is None else lock.take_over
+        epoch = take(summary.id, {**owner, "to": summary.plan.get("to")})
+        lock.beat(clock)
     mine = Run(summary.id, epoch, run.system, run.host, run.state)
     with open_journal(mine) as journal:
         journal.note("rollback", "reopen", state={"owner": owner, "way_back": asdict(way)})
@@ -64,11 +65,11 @@ def untouched(last: RunSummary, together: Sequence[str]) -> WayBack:
     return WayBack(last.id, "none", reason)
 
 
-def going_back(unfinished_ids: Iterable[str], last_ids: Iterable[str]) -> list[str]:
-    """The runs that a rollback over all hosts is about: what any left unfinished, else the newest.
+def going_back(holders: Iterable[str], last_ids: Iterable[str]) -> list[str]:
+    """The runs that a rollback over all hosts is about: those that hold any, else the newest.
 
     A run goes back together. Without this a host that the run had not reached yet would put back
     the change before it. Ids begin with the moment, so that the newest sorts last.
     """
-    left = sorted({run for run in unfinished_ids if run})
+    left = sorted({run for run in holders if run})
     return left or sorted({run for run in last_ids if run})[-1:]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .conduct import live_release
 from .gates.watch import judge_window, next_look, standing_watch
-from .history import last_change, unfinished
+from .history import last_change, live_release, unfinished
 from .journal import Run
 from .ledger import Entry, read_ledger
 from .lock import Lock

@@ -5,11 +5,12 @@ The caller holds the step lock throughout, so that no step is at work meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .clock import Clock
 from .errors import BadInput, LockHeld, Refused
-from .history import RunSummary, runs, summarize, unfinished
+from .history import RunSummary, last_change, live_release, runs, summarize, unfinished
 from .journal import Run
 from .ledger import Entry
 from .lock import Lock, held_error
@@ -28,9 +29,25 @@ def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[
             next="start a new deployment",
         )
     held = lock.owner()
-    if held is not None and ended_well(str(held.get("run")), entries):
+    if held is not None and not ended_well(str(held.get("run")), entries):
+        raise held_error(held, run.state)
+    refuse_if_outdated(run, plan, last_change(entries))
+    if held is not None:
         lock.release()  # its controller died between the terminal entry and this
     return lock.acquire(run.id, {**owner, "to": plan.get("to")})
+
+
+def refuse_if_outdated(run: Run, plan: dict[str, Any], last: RunSummary | None) -> None:
+    """Raise Refused when the plan was made for another release than is live by now."""
+    if last is None or plan.get("from", live_release(last)) == live_release(last):
+        return
+    raise Refused(
+        f"{run.host} was to go from {plan['from']}, but run {last.id} ended meanwhile: "
+        f"{live_release(last) or 'no release'} is live",
+        now="the plan of this command is out of date",
+        untouched="this command changed nothing",
+        next="run the same command again",
+    )
 
 
 def ended_well(run: str, entries: tuple[Entry, ...]) -> bool:
@@ -65,9 +82,11 @@ def take_over(
             f"-e release_version={(held or {}).get('to', '?')} -e resume={known}",
         )
     refuse_if_alive(lock, held, owner, clock)
-    for begun in (summary for summary in runs(entries) if summary.id == run.id):
-        refuse_if_changed(begun, plan)
-        refuse_if_passed(begun, runs(entries)[-1])
+    known_runs = runs(entries)
+    for place, begun in enumerate(known_runs):
+        if begun.id == run.id:
+            refuse_if_changed(begun, plan)
+            refuse_if_passed(begun, known_runs[place + 1 :])
     # A free host ended its part of the run before the controller died, or never began it.
     take = lock.take_over if known else lock.acquire
     return take(run.id, {**owner, "to": plan.get("to")})
@@ -112,12 +131,13 @@ def refuse_if_changed(left: RunSummary, plan: dict[str, Any]) -> None:
             )
 
 
-def refuse_if_passed(begun: RunSummary, last: RunSummary) -> None:
+def refuse_if_passed(begun: RunSummary, later: Sequence[RunSummary]) -> None:
     """Raise Refused when another run has gone on from where this one ended."""
-    if last.id != begun.id:
+    changed = [summary for summary in later if summary.verdict != "refused"]
+    if changed:
         raise Refused(
-            f"run {begun.id} ended here as {begun.verdict}, and run {last.id} came after it",
-            now=f"run {last.id} is the last one",
+            f"run {begun.id} ended here as {begun.verdict}, and run {changed[-1].id} came after it",
+            now=f"run {changed[-1].id} is the last one",
             untouched="this command changed nothing",
             next="start a new deployment",
         )

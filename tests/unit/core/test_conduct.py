@@ -18,6 +18,7 @@ from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
 
 PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "digest": "d", "inputs": "i"}
+NEXT = {**PLAN, "from": "1.1", "to": "1.2"}
 OWNER = {"operator": "night", "controller": "c1", "controller_id": "c1/boot/1/2", "started": "now"}
 DEAD = {**OWNER, "controller_id": "c1/boot/9/9", "dead": ["c1/boot/1/2"]}
 
@@ -104,7 +105,7 @@ def test_closing_frees_the_system_and_closing_twice_adds_nothing(state: Path) ->
     first = conduct.close_run(run, "deployed", {})
     assert Lock(state).owner() is None
     assert first[-1]["kind"] == "terminal"
-    assert begin(state, "run-2").epoch == 2
+    assert begin(state, "run-2", NEXT).epoch == 2
 
 
 def test_a_fenced_run_keeps_its_lock(state: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_controller_killed_between_terminal_and_unlock_blocks_nobody(state: Pa
     run = begin(state)
     with open_journal(run) as journal:
         journal.note("report", "close", state={"verdict": "deployed"}, kind="terminal")
-    assert begin(state, "run-2").epoch == 2
+    assert begin(state, "run-2", NEXT).epoch == 2
 
 
 def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Path) -> None:
