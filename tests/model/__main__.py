@@ -1,4 +1,4 @@
-"""``python -m tests.model --seeds 100000 [--first 0] [--jobs 2] [--seed N]``: search, or tell one seed.
+"""Search many seeds, or tell one: ``python -m tests.model --seeds 100000 [--jobs 2] [--seed N]``.
 
 Exit 1 when a seed breaks; its number and its events are printed.
 """

@@ -47,7 +47,7 @@ def setting_of(chance: Random) -> Setting:
     return Setting(hosts, migration, migration_class, chance.choice(("none", "haproxy")))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def installed(name: str) -> tuple[tuple[str, bytes], ...]:
     """The state directory of a host on which the old release was deployed, by the core itself."""
     from stagegate import conduct
@@ -84,6 +84,8 @@ def play(seed: int) -> Broken | None:
     steps = chance.randint(20, STEPS)
     try:
         for _ in range(steps):
+            if world.is_over():
+                break
             world.step()
         world.say("no more faults")
         settle(world, watcher)
@@ -97,5 +99,3 @@ def search(seeds: Iterable[int]) -> Broken | None:
     """The first seed that breaks, None when none does."""
     with beneath_the_core():
         return next((broken for broken in map(play, seeds) if broken is not None), None)
-
-

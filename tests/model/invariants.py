@@ -135,7 +135,7 @@ def settle(world: World, watcher: Watcher) -> None:
         watcher.check(host)
     open_now = world.open_runs()
     if open_now and world.chance.random() < 0.5:
-        world.run_to_end(world.begin("resume", sorted(open_now)[0], "desk-z"))
+        world.run_to_end(world.begin("resume", min(open_now), "desk-z"))
         pause(world)
     if left(world):
         put_everything_back(world)
@@ -150,7 +150,7 @@ def pause(world: World) -> None:
 
 
 def left(world: World) -> list[str]:
-    """The hosts that no controller has ended: unfinished, fenced, or left where others went back."""
+    """The hosts that nobody has ended: unfinished, fenced, or left where others went back."""
     last = {name: last_run(host) or NOTHING for name, host in world.hosts.items()}
     gone = {summary.id for summary in last.values() if summary.verdict == "restored"}
     return [
@@ -203,9 +203,9 @@ def judge_the_end(world: World) -> None:
         raise Violation(f"W: the hosts serve {sorted(served)}, and nothing is left to be done")
     for run in sorted({summary.id for summary in last.values() if summary is not None}):
         plans = [s.plan for s in last.values() if s is not None and s.id == run]
-        if len(plans) == len(last) and recorded(world, run) == "deployed":
-            if served != {plans[0]["to"]}:
-                raise Violation(f"W: the record calls {run} deployed, the hosts serve {served}")
+        told = recorded(world, run) if len(plans) == len(last) else ""
+        if told == "deployed" and served != {plans[0]["to"]}:
+            raise Violation(f"W: the record calls {run} deployed, the hosts serve {served}")
 
 
 def recorded(world: World, run: str) -> str:

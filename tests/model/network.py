@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from stagegate.errors import StagegateError
 
-from .host import Call, Host, Violation
+from .host import Call, Host
 from .story import Controller, Reply, Setting, Story, deploy, roll_back
 from .system import Killed, Process, running
 
-STEPS = 400
+STEPS = 300
 """Events that a history may have before its faults end."""
+CONTROLLERS = 5
+"""Controllers that people start in a history, up to three of them at a time."""
 CALLS = 90
 """Calls of the system of a long module: within them a fault falls."""
 
@@ -215,10 +216,15 @@ class World:
         if host.write(self.rows):
             self.say(f"row {self.rows} is acknowledged by {host.name} on {host.serves}")
 
+    def is_over(self) -> bool:
+        """True when all controllers there may be have ended, and nothing is under way."""
+        busy = any(actor.alive for actor in self.actors) or bool(self.sent)
+        return self.begun >= CONTROLLERS and not busy
+
     def start_controller(self) -> None:
         """A person starts a controller, of whatever kind seems right to them."""
         alive = sum(a.alive for a in self.actors)
-        if alive >= 2 or self.begun >= 5:
+        if alive >= 3 or self.begun >= CONTROLLERS:
             return
         runs = sorted(self.open_runs())
         kinds = ["deploy", "rollback", "resume", "resume"] if runs else ["deploy", "rollback"]
@@ -299,6 +305,3 @@ class World:
             self.sent.remove(sent)
             self.deliver(sent)
         return actor.ended
-
-
-__all__ = ["STEPS", "Actor", "Any", "Violation", "World"]

@@ -122,9 +122,7 @@ def know(mine: Controller, expect_free: bool) -> Generator[Round, Replies, bool]
     return all(reply.well for reply in replies.values())
 
 
-def take(
-    mine: Controller, dead: Sequence[str], resume: bool
-) -> Generator[Round, Replies, bool]:
+def take(mine: Controller, dead: Sequence[str], resume: bool) -> Generator[Round, Replies, bool]:
     """Preflight's last task: host by host, and all is given back when one refuses."""
     taken: list[str] = []
     for host in mine.setting.hosts:
@@ -203,12 +201,15 @@ def take_back(
     outcomes.update({host: "fenced" for host in hosts if host not in present})
     together = runs_that_go_back(mine, [seen[host].value for host in present])
     calls = [
-        mine.call(h, "reopen", owner=mine.with_dead(seen[h].value["owner"], dead), together=together)
+        mine.call(
+            h, "reopen", owner=mine.with_dead(seen[h].value["owner"], dead), together=together
+        )
         for h in present
     ]
     on_request = not any(run.exclusive for run in mine.runs.values())
+    mine.parted = on_request and bool(outcomes)
     taken = (yield calls) if calls else {}
-    mine.parted = on_request and (bool(outcomes) or not all(r.well for r in taken.values()))
+    mine.parted |= on_request and not all(reply.well for reply in taken.values())
     for host, reply in taken.items():
         if reply.well:
             context, ways[host] = reply.value
