@@ -43,7 +43,7 @@ class Trial:
 
     def red_with_all(self, tests: Sequence[str]) -> list[str]:
         """The tests that fail although no guard is missing, and what went wrong without failing."""
-        failed, words = self.run(sorted(set(tests)))
+        failed, words = self.run(sorted(set(tests)), 10 * PATIENCE)
         return [*failed, *([words] if words else [])]
 
     def without(self, guard: Guard) -> tuple[float, list[str], str]:
@@ -64,7 +64,7 @@ class Trial:
         self.stamp += 10
         os.utime(place, (self.stamp, self.stamp))
 
-    def run(self, tests: Sequence[str]) -> tuple[list[str], str]:
+    def run(self, tests: Sequence[str], patience: float = PATIENCE) -> tuple[list[str], str]:
         """The tests that failed in themselves, and what went wrong outside of a test.
 
         A test counts by an assertion or an error in its own body: a file that cannot be collected
@@ -81,10 +81,10 @@ class Trial:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE,
+                timeout=patience,
             )
         except subprocess.TimeoutExpired:
-            return [], f"no end after {PATIENCE:.0f} s"
+            return [], f"no end after {patience:.0f} s"
         if not report.exists():
             return [], f"pytest ended with {done.returncode}: {done.stdout[-300:]}"
         cases = list(ElementTree.parse(report).iter("testcase"))

@@ -122,6 +122,13 @@ def test_refuses_and_leaves_nothing_behind(name: str, host: Host) -> None:
     assert not Path("/etc/cron.d/x").exists()
 
 
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1755])
+def test_setuid_is_refused_by_its_name(mode: int) -> None:
+    members = remoded(1, mode)
+    with pytest.raises(BadInput, match="carries setuid, setgid or sticky"):
+        read_archive(io.BytesIO(raw_tar(members)))
+
+
 def test_accepts_what_the_table_spoils(host: Host) -> None:
     request = host.request("1.1", raw_tar(good_members()))
     assert inspect(request)["files"] == len(FILES)
