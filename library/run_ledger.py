@@ -44,7 +44,11 @@ options:
     description: Users may have reached the new release through another host of a shared store.
     type: bool
     default: false
-  together: {description: The runs that go back on all hosts., type: list, elements: str, default: []}
+  together:
+    description: The runs that go back on all hosts; a finished one of another id stays.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -111,7 +115,7 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if check_mode:
         return {"run": params["run"], "entries": []}
     if action == "open":
-        if params["resume"]:
+        if params["parts"]:
             conduct.refuse_part_too_early(run, params["parts"])
         planned, owner, signed = params["plan"], params["owner"], params["signed"]
         epoch = conduct.open_run(run, planned, owner, params["resume"], signed)

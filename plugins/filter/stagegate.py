@@ -91,8 +91,14 @@ def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
 
 
+def know_run(hosts: list[str], hostvars: Any, run: str) -> bool:
+    """True when any host began the run, or is held by it."""
+    seen = [hostvars[name].get("stagegate_observed") or {} for name in hosts]
+    return any(told.get("mine") or told.get("holder") == run for told in seen)
+
+
 def going_back(hosts: list[str], hostvars: Any) -> list[str]:
-    """The runs that a rollback is about: the one that holds the hosts, or what their ledgers say."""
+    """The runs that a rollback is about: the one this command holds, or what the ledgers say."""
     held = {str(hostvars[h]["stagegate_run"]["id"]) for h in hosts if is_held(hostvars[h])}
     seen = [hostvars[name].get("rollback_seen", {}).get("observed", {}) for name in hosts]
     holders = [str(told.get("holder") or "") for told in seen]
@@ -228,6 +234,7 @@ class FilterModule:
             "asked": asked,
             "admitted_elsewhere": admitted_elsewhere,
             "going_back": going_back,
+            "know_run": know_run,
             "not_back": not_back,
             "unheld": unheld,
             "migration_texts": plain(alembic_chain.text_patterns),
