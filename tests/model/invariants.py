@@ -219,10 +219,13 @@ def once_more(world: World) -> None:
     """R: a second rollback of what went back does nothing, and the system is free to deploy."""
     ends = {(last_run(host) or NOTHING).verdict for host in world.hosts.values()}
     before = {name: host.serves for name, host in world.hosts.items()}
-    if ends <= {"restored"} and all(last_run(host) for host in world.hosts.values()):
+    again, afterwards = world.chance.random() < 0.4, world.chance.random() < 0.2
+    if again and ends <= {"restored"} and all(last_run(host) for host in world.hosts.values()):
         said = world.run_to_end(world.begin("rollback", "again", "desk-z"))
         if said != "nothing" or {n: h.serves for n, h in world.hosts.items()} != before:
             raise Violation(f"R: a second rollback was {said}")
+    if not afterwards:
+        return
     for host in world.hosts.values():
         host.bad_release = False
     said = world.run_to_end(world.begin("deploy", "afterwards", "desk-z"))

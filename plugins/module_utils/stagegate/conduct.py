@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from .clock import SystemClock
@@ -172,7 +172,7 @@ def close_run(run: Run, verdict: str, evidence: dict[str, Any]) -> list[dict[str
                 journal.note("report", "close", evidence, state=kept, kind="terminal")
             if ending != "fenced":
                 Lock(run.state).release()
-        return [asdict(entry) for entry in journal.of_run()]
+        return [dict(vars(entry)) for entry in journal.of_run()]
 
 
 def what_stood(journal: Journal) -> str:

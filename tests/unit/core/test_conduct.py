@@ -134,6 +134,7 @@ def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Pa
 def test_a_lock_that_cannot_be_read_counts_as_held(state: Path) -> None:
     begin(state)
     (state / "lock/owner.json").write_bytes(b"{torn")
+    assert Lock(state).owner() == {"run": "unknown"}
     with pytest.raises(LockHeld):
         begin(state, "run-2")
 
