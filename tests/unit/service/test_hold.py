@@ -103,6 +103,22 @@ def test_fails_while_a_process_survives_everything(host: Host, manager: FakeMana
     assert entries(host.fleet.run)[-1].kind == "failed"
 
 
+def test_a_service_that_comes_back_while_another_is_stopped_fails_the_step(
+    host: Host, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = manager.stop
+
+    def stop_and_bring_back(name: str) -> None:
+        stop(name)
+        if name == "abathur-api":
+            manager.states["abathur-workers"] = RUNNING
+
+    monkeypatch.setattr(manager, "stop", stop_and_bring_back)
+    with pytest.raises(StepFailed, match="abathur-workers on abathur1 cannot be stopped"):
+        hold(host, check_mode=False)
+    assert guard_stands(host.fleet.run)
+
+
 def test_check_mode_tells_and_touches_nothing(host: Host, manager: FakeManager) -> None:
     assert hold(host, check_mode=True)["changed"]
     assert not guard_stands(host.fleet.run)
