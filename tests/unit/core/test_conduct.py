@@ -297,6 +297,7 @@ WAYS = [
     # steps begun, migration class, former release -> way, hold, data, keep, count
     ([("backup", "store:m")], "compatible", "1.0", ("R0", False, False, False, False)),
     ([HOLD], "compatible", "1.0", ("R0", True, True, False, False)),
+    ([("rollback", "fence")], "compatible", "1.0", ("R0", True, True, False, False)),
     ([HOLD, ("migrate", "stage:m")], "one_way", "1.0", ("R0", True, True, False, False)),
     ([HOLD, DATA], "one_way", "1.0", ("R1", True, True, False, False)),
     ([HOLD, DATA, CODE], "compatible", "1.0", ("R1", True, True, False, False)),

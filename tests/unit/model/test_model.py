@@ -61,10 +61,6 @@ def stale_plan(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(taking, "refuse_if_outdated", lambda run, plan, last: None)
 
 
-def fence_stops_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(history, "STOPPING", {("quiesce", "hold"), ("rollback", "hold")})
-
-
 TAKEN_OUT: list[tuple[Callable[[pytest.MonkeyPatch], None], str, range]] = [
     # the guard, what is broken without it, and the seeds within which that is seen
     (no_fence, "K", range(400)),
@@ -72,10 +68,9 @@ TAKEN_OUT: list[tuple[Callable[[pytest.MonkeyPatch], None], str, range]] = [
     (wrong_way, "A", range(400)),
     (no_step_lock, "L", range(400)),
     (resumed_is_ended, "W", range(400)),
-    (refusal_is_an_end, "", range(400)),
+    (refusal_is_an_end, "W", range(150, 400)),
     (each_host_its_last, "W", range(400)),
     (stale_plan, "W", range(660, 680)),
-    (fence_stops_nothing, "W", 3000),
 ]
 
 
