@@ -43,7 +43,7 @@ class Stage:
     waves: list[Any] = field(default_factory=lambda: [1, 1, "100%"])
     migration_class: str = "compatible"
     shared: bool = False
-    faults: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     nouns: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
