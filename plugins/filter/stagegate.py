@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from stagegate import controller, places, plan
+from stagegate import controller, overlap, places, plan
 from stagegate.errors import StagegateError
 from stagegate.migrate import alembic_chain
 from stagegate.signing.parts import host_part
@@ -81,6 +81,18 @@ def wave_of(
     """The wave of a host; which of its system's hosts serve they say of themselves."""
     serving = {name: bool(hostvars[name]["services"]) for name in hosts}
     return plan.wave_of(host, serving, waves, migration_class)
+
+
+def overlaps(hosts: list[str], hostvars: Any) -> list[str]:
+    """What hosts of a play claim twice: one sentence for each place with two names."""
+    claims: list[overlap.Claim] = []
+    for host in hosts:
+        mine = hostvars[host]
+        roots = {"state_root": f"{mine['state_root']}/{mine['system']}"}
+        roots["release_root"] = mine["release_root"]
+        machine = str((mine.get("stagegate_observed") or {}).get("machine", ""))
+        claims += overlap.claims_of(host, machine, roots, mine["stores"])
+    return [overlap.told(pair) for pair in overlap.overlapping(claims)]
 
 
 def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
@@ -212,6 +224,7 @@ class FilterModule:
             "watch_pace": watch_pace,
             "watch_lasting": watch_lasting,
             "asked": asked,
+            "overlaps": overlaps,
             "admitted_elsewhere": admitted_elsewhere,
             "not_back": not_back,
             "unheld": unheld,

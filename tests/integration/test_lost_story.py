@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.story.stage import HOSTS, Stage
+from stagegate.ledger import read_ledger
+from tests.integration.story.stage import DATA_HOST, HOSTS, Stage
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,69 @@ def test_unreachable_hosts_are_all_named_before_any_host_is_touched(deployed: St
     assert deployed.live() == everywhere("1.0")
 
 
-def test_a_host_that_is_lost_before_it_gave_its_lock_takes_no_other_lock(deployed: Stage) -> None:
-    """The first host has given its lock when the second is lost: nobody would ever free it."""
-    taken = str(deployed.home / "h1/state/demo/lock")
-    deployed.faults = {"h2": {"story_lost_with": taken}}
+def test_a_host_that_is_lost_among_the_locks_leaves_none_behind(deployed: Stage) -> None:
+    """The first host has given its lock when the second is lost."""
+    taken = deployed.home / "h1/state/demo/lock"
+    deployed.faults = {"h2": {"story_lost_with": str(taken)}}
     assert deployed.run("-e release_version=1.1") != 0
+    closed = read_ledger(deployed.home / "h1/state/demo/ledger.jsonl").entries[-1]
+    assert (closed.kind, closed.state["verdict"]) == ("terminal", "refused")
     assert touched(deployed) == []
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_a_host_without_its_python_is_refused_before_any_host_is_touched(deployed: Stage) -> None:
+    deployed.faults = {"h2": {"ansible_python_interpreter": "/nowhere/python3"}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "'/nowhere/python3' was not found" in deployed.said()
+    assert touched(deployed) == []
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_a_machine_with_two_names_is_refused_before_any_host_is_touched(deployed: Stage) -> None:
+    deployed.faults = {"h2": {"state_root": str(deployed.home / "h1/state")}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "h1 and h2 are one machine: state_root of both is" in deployed.said()
+    assert touched(deployed) == []
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_two_hosts_with_one_database_are_refused_before_it_is_touched(deployed: Stage) -> None:
+    deployed.nouns = {"stores": DATA_HOST["stores"]}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "stores.history of h1 and stores.history of h2 are one place" in deployed.said()
+    assert touched(deployed) == []
+    assert deployed.locked() == []
+
+
+def test_a_wave_that_is_lost_whole_still_ends_in_a_report(deployed: Stage) -> None:
+    deployed.waves = [1, "100%"]
+    deployed.faults = {name: {"story_loses": ["quiesce.hold"]} for name in ("h2", "h3")}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == ["h2", "h3"]
+    record = deployed.record()
+    assert (record["verdict"], record["exit"]) == ("unknown", 30)
+    assert record["hosts"]["h1"]["verdict"] == "restored"
+    assert "bring back h2" in record["message"]["next"]
+    deployed.faults = {}
+    deployed.return_hosts()
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.locked() == []
+
+
+def test_hosts_that_are_all_lost_still_end_in_a_report(deployed: Stage) -> None:
+    deployed.waves = ["100%"]
+    deployed.faults = {name: {"story_loses": ["quiesce.hold"]} for name in HOSTS}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert deployed.locked() == HOSTS
+    record = deployed.record()
+    assert (record["verdict"], record["exit"]) == ("unknown", 30)
+    deployed.faults = {}
+    deployed.return_hosts()
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
     assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []

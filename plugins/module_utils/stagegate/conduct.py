@@ -11,6 +11,7 @@ from .history import RunSummary, admitted, last_change, summarize, unfinished
 from .journal import Journal, Run, open_journal, step_lock
 from .ledger import Entry, read_ledger
 from .lock import Lock, held_error
+from .overlap import read_machine
 from .plan import lacking
 
 
@@ -33,6 +34,7 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
         "live": live_release(last),
         "owner": held,
         "admitted": admitted(open_run or last),
+        "machine": read_machine(SystemClock()),
     }
 
 
