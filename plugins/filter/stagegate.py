@@ -28,21 +28,34 @@ def is_red(hosts: list[str], hostvars: Any) -> bool:
     return any(verdict not in GOOD for verdict in verdicts)
 
 
+def left_behind(hostvars: Any, tags: list[str]) -> list[str]:
+    """The hosts of a whole run that no wave took forward."""
+    mine = {host: hostvars[host] for host in hostvars} if "all" in tags else {}
+    return [
+        host
+        for host, known in mine.items()
+        if (known.get("stagegate_run") or {}).get("exclusive")
+        and not {"stagegate_verdict", "stagegate_outcome"} & set(known)
+    ]
+
+
 def outcome_of(host: str, hostvars: Any, tags: list[str]) -> str:
-    """How a host ends: as its rollback said, or deployed when nothing is red anywhere."""
+    """How a host ends: as its rollback said, or deployed when all went forward and none is red."""
     mine = hostvars[host]
     if "stagegate_outcome" in mine:
         return str(mine["stagegate_outcome"])
-    if is_red(list(hostvars), hostvars) or not mine["stagegate_run"]["exclusive"]:
+    red = is_red(list(hostvars), hostvars) or left_behind(hostvars, tags)
+    if red or not mine["stagegate_run"]["exclusive"]:
         return "unfinished"
     return "deployed" if "all" in tags else "staged"
 
 
-def ended_well(hosts: list[str], hostvars: Any, on_request: bool) -> bool:
-    """True when the exit status is 0: nothing is red, and nothing went back unasked."""
+def ended_well(hosts: list[str], hostvars: Any, tags: list[str], on_request: bool) -> bool:
+    """True when the exit status is 0: nothing is red or left out, nothing went back unasked."""
     ends = [str(hostvars[host].get("stagegate_outcome", "")) for host in hosts]
     good = ("", "nothing", "restored") if on_request else ("", "nothing")
-    return not is_red(hosts, hostvars) and all(end in good for end in ends)
+    forward = not is_red(hosts, hostvars) and not left_behind(hostvars, tags)
+    return forward and all(end in good for end in ends)
 
 
 def nothing_back(hosts: list[str], hostvars: Any) -> bool:
@@ -126,8 +139,12 @@ def not_back(hosts: list[str], hostvars: Any) -> list[str]:
 
 
 def is_lost(mine: Any) -> bool:
-    """True for a host that did not answer when the run was taken back."""
-    return bool((mine.get("rollback_seen") or {}).get("unreachable", False))
+    """True for a host that did not say how it stands when the run was taken back.
+
+    It was not reached, or nothing may be done on it any more: it may go on with the new release.
+    """
+    seen = mine.get("rollback_seen") or {}
+    return bool(seen.get("unreachable", False) or seen.get("failed", False))
 
 
 def lost_servers(hosts: list[str], hostvars: Any) -> list[str]:

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stagegate.ledger import read_ledger
-from tests.integration.story.stage import DATA_HOST, HOSTS, Stage
+from tests.integration.story.stage import DATA_HOST, HOSTS, ROOT, Stage
+from tests.integration.story.sudo import become_by_sudo, needs_sudo
 
 
 @pytest.fixture(scope="module")
@@ -109,4 +111,34 @@ def test_hosts_that_are_all_lost_still_end_in_a_report(deployed: Stage) -> None:
     deployed.return_hosts()
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
     assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+@needs_sudo
+def test_a_sudo_that_does_not_allow_is_refused_before_any_host_is_touched(deployed: Stage) -> None:
+    deployed.faults = {"h2": become_by_sudo(deployed, "h2", allowed=False)}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "root is not allowed to execute" in deployed.said()
+    assert touched(deployed) == []
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_a_host_whose_wave_never_came_is_not_called_deployed(
+    deployed: Stage, tmp_path: Path
+) -> None:
+    story = [
+        {**play, "import_playbook": str(ROOT / play["import_playbook"])}
+        for play in yaml.safe_load((ROOT / "deploy.yml").read_text())
+        if play.get("vars") != {"wave": 3}
+    ]
+    (tmp_path / "short.yml").write_text(yaml.safe_dump(story))
+    assert deployed.run("-e release_version=1.1", playbook=str(tmp_path / "short.yml")) != 0
+    assert deployed.live() == {"h1": "1.1", "h2": "1.1", "h3": "1.0"}
+    assert deployed.locked() == HOSTS
+    record = deployed.record()
+    assert (record["verdict"], record["exit"]) == ("unfinished", 40)
+    resumed = f"-e release_version=1.1 -e resume={record['run']}"
+    assert deployed.run(resumed) == 0, deployed.said()
+    assert deployed.live() == everywhere("1.1")
     assert deployed.locked() == []

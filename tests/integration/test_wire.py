@@ -161,3 +161,14 @@ def test_a_host_that_speaks_with_another_key_is_told_nothing(controller: Control
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in said
     assert not (controller.place / "acted").exists()
     assert not (controller.place / "state").exists()
+
+
+def test_a_slow_host_is_not_a_lost_one(controller: Controller) -> None:
+    """Each answer takes longer than ssh waits before it asks whether the host is there."""
+    controller.wire.delay = 0.15
+    playing = controller.begin_step()
+    controller.wire.delay = 4.0
+    controller.leave()
+    status, said = ended(playing)
+    assert status == 0, said
+    assert controller.acted() == 1

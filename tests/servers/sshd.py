@@ -87,7 +87,7 @@ class Sshd:
 
 @dataclass
 class Wire:
-    """Carries connections to a server, as long as it is let.
+    """Carries connections to a server, as long as it is let, each piece after a delay.
 
     What a silent wire was given is not lost: it arrives when the wire is healed, as what TCP sends
     again does.
@@ -96,6 +96,7 @@ class Wire:
     target: int
     port: int = field(default_factory=free_port)
     left: int | None = None
+    delay: float = 0.0
     passes: threading.Event = field(default_factory=threading.Event)
     broken: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
@@ -145,6 +146,7 @@ class Wire:
 
     def passed(self, data: bytes, target: socket.socket, answer: bool) -> bool:
         """Send what may still pass; false at the end of it."""
+        self.over.wait(self.delay)
         if answer and self.left is not None:
             data = data[: self.left]
             self.left -= len(data)
