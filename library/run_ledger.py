@@ -51,6 +51,11 @@ options:
     description: Users may have reached the new release through another host of a shared store.
     type: bool
     default: false
+  together:
+    description: The runs that go back on all hosts; a finished one of another id stays.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -78,9 +83,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stagegate import (
     attesting,
     conduct,
+    parts,
     reopening,
     status,
-    takeover,
     unlocking,
 )
 from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
@@ -123,6 +128,7 @@ def argument_spec() -> dict[str, Any]:
         "verdict": {"type": "str"},
         "evidence": {"type": "dict"},
         "admitted": {"type": "bool", "default": False},
+        "together": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -141,9 +147,9 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 def open_run(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     """Take the system, or take over the run that is to be resumed."""
     if params["parts"]:
-        takeover.refuse_part_too_early(run, params["parts"])
+        parts.refuse_part_too_early(run, params["parts"])
     elif params["resume"]:
-        takeover.refuse_unknown_run(run, params["begun"])
+        parts.refuse_unknown_run(run, params["begun"])
     planned, owner, signed = params["plan"], params["owner"], params["signed"]
     epoch = conduct.open_run(run, planned, owner, params["resume"], signed)
     return {
@@ -153,7 +159,7 @@ def open_run(run: Run, params: dict[str, Any]) -> dict[str, Any]:
 
 def reopen(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     """Take the system to put its last change back."""
-    held, way = reopening.reopen_run(run, params["owner"], params["admitted"])
+    held, way = reopening.reopen_run(run, params["owner"], params["admitted"], params["together"])
     taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
     return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from .clock import SystemClock
 from .errors import GateRed, Interrupted
-from .history import RunSummary, admitted, last_change, live_release, unfinished
+from .history import (
+    RunSummary,
+    admitted,
+    before_taking_up,
+    last_change,
+    live_release,
+    runs,
+    summarize,
+    unfinished,
+)
 from .journal import Journal, Run, open_journal, step_lock
-from .ledger import Entry, read_ledger
+from .ledger import read_ledger
 from .lock import Lock, held_error
-from .takeover import ended_well, holder_of, take_over
+from .overlap import read_machine
+from .reserve import give_back
+from .taking import begin, ended_well, holder_of, take_over
 from .trouble import refusing_trouble
 
 
 def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
-    """What the ledger says, read without a lock: the open run, the last change, what is live.
+    """What the ledger says, read without a lock: this run, the open one, the last change, the live.
 
     Raises LockHeld for a run that holds the system where a free one is expected; whether it is
     free is proved again under the step lock, when it is taken.
@@ -28,11 +39,14 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     if expect_free and holder is not None:
         raise held_error(holder, run.state)
     return {
+        "mine": brief(next((s for s in runs(entries) if s.id == run.id), None)),
         "unfinished": brief(open_run),
         "last": brief(last),
         "live": live_release(last),
         "owner": held,
+        "holder": str((holder or {}).get("run", "")),
         "admitted": admitted(open_run or last),
+        "machine": read_machine(SystemClock()),
     }
 
 
@@ -62,7 +76,7 @@ def open_run(
     Raises LockHeld while another run holds it, Refused when there is nothing to resume, when
     what should be resumed is not what was begun, or when the disk does not take the lock: then it
     is free as before. A plan that changes nothing takes no lock: it is written down, and the epoch
-    is 0. It is 0 too, and nothing is written, where a resumed run has ended already.
+    is 0.
     """
     clock = SystemClock()
     if plan.get("noop"):
@@ -73,8 +87,6 @@ def open_run(
         return 0
     with step_lock(run.state), refusing_trouble(run.state):
         ledger = read_ledger(run.state / "ledger.jsonl")
-        if resume and ended_well(run.id, ledger.entries):
-            return 0  # this host ended its part before the controller died
         epoch = (
             take_over(run, plan, owner, ledger.entries, clock)
             if resume
@@ -93,16 +105,6 @@ def open_run(
                 Lock(run.state).release()
             raise (journal.lost or error) from error
     return epoch
-
-
-def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[Entry, ...]) -> int:
-    """Take a free system for a new run."""
-    lock = Lock(run.state)
-    holder = holder_of(lock.owner(), entries)
-    if holder is not None:
-        raise held_error(holder, run.state)
-    lock.release()  # its controller died between the terminal entry and this
-    return lock.acquire(run.id, {**owner, "to": plan.get("to")})
 
 
 def judge_smoke(run: Run, phase: str, outcome: dict[str, Any], expected: int) -> None:
@@ -142,17 +144,24 @@ def close_run(run: Run, verdict: str, evidence: dict[str, Any]) -> list[dict[str
     """Write the terminal entry, free the system, and return the run's entries.
 
     Closing twice adds nothing. A fenced or unfinished run keeps its lock: the entries alone are
-    returned. So does one that is called refused and has acted: it was begun before this command.
+    returned. A refusal leaves a run that was only taken up again as it stood.
     """
     with open_journal(run) as journal:
-        acted = any(entry.phase != "preflight" for entry in journal.of_run())
-        if run.exclusive and verdict != "unfinished" and not (verdict == "refused" and acted):
+        ending = what_stood(journal) if verdict == "refused" else verdict
+        if run.exclusive and ending != "unfinished":
             if not is_closed(journal):
-                kept = {"verdict": verdict}
+                kept = {"verdict": ending}
                 journal.note("report", "close", evidence, state=kept, kind="terminal")
-            if verdict != "fenced":
+            if ending != "fenced":
+                give_back(run.state)
                 Lock(run.state).release()
-        return [asdict(entry) for entry in journal.of_run()]
+        return [dict(vars(entry)) for entry in journal.of_run()]
+
+
+def what_stood(journal: Journal) -> str:
+    """The verdict that a refusal leaves: a run that was only taken up again stands as it stood."""
+    before = before_taking_up(summarize(journal.run.id, journal.of_run()))
+    return "refused" if before is None else before.verdict or "unfinished"
 
 
 def is_closed(journal: Journal) -> bool:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ class Entry:
 
     def line(self) -> bytes:
         """The entry as it stands in the file, without the newline."""
-        body = canonical(asdict(self))
-        return canonical({**asdict(self), "crc": zlib.crc32(body)})
+        body = vars(self)
+        return canonical({**body, "crc": zlib.crc32(canonical(body))})
 
 
 @dataclass(frozen=True)

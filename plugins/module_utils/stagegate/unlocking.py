@@ -11,7 +11,7 @@ from .history import unfinished
 from .journal import Journal, Run, step_lock
 from .ledger import read_ledger
 from .lock import Lock, held_error
-from .takeover import holder_of, refuse_if_alive
+from .taking import holder_of, refuse_if_alive
 from .trouble import refusing_trouble
 
 KEPT = 4096

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stagegate.errors import BadInput, LockHeld, StepFailed
 from stagegate.journal import Journal, Run, open_journal
-from stagegate.ledger import canonical, read_ledger
+from stagegate.ledger import Entry, canonical, parse_line, read_ledger
 
 
 @pytest.fixture
@@ -124,6 +125,22 @@ def test_a_line_that_was_torn_inside_is_dropped_and_kept_aside_for_root_alone(ru
     (kept,) = path.parent.glob("ledger.torn-*")
     assert kept.read_bytes() == torn + b"\n"
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+SEALED = Entry(2, "run-1", 1, "host1", "backup", "seen", "done", prev="a" * 64)
+BROKEN_SEALS = {
+    "its CRC does not match": (SEALED.line().replace(b"host1", b"host2"), 2, "a" * 64),
+    "entry 2 stands where 3 must": (SEALED.line(), 3, "a" * 64),
+    "the chain from the line before is broken": (SEALED.line(), 2, "b" * 64),
+    "unknown kind 'forged'": (replace(SEALED, kind="forged").line(), 2, "a" * 64),
+}
+
+
+@pytest.mark.parametrize("words", BROKEN_SEALS)
+def test_each_seal_of_a_line_is_proved_by_itself(words: str) -> None:
+    assert parse_line(SEALED.line(), 2, "a" * 64) == SEALED
+    with pytest.raises(ValueError, match=words):
+        parse_line(*BROKEN_SEALS[words])
 
 
 def test_an_intent_is_on_the_disk_before_the_act_and_a_failure_after_it(run: Run) -> None:

@@ -183,12 +183,11 @@ def test_a_run_that_another_host_refuses_to_resume_keeps_its_way_back(tmp_path: 
     assert conduct.observe_host(context(tmp_path, "now"))["unfinished"]["id"] == "run-1"
 
 
-def test_a_run_that_ended_on_a_host_is_not_ended_again_by_a_resume_for_the_others(
+def test_a_resume_that_finds_nothing_to_do_where_the_run_ended_does_not_end_it_again(
     tmp_path: Path,
 ) -> None:
     conduct.close_run(begin(tmp_path), "deployed", {})
     before = everything(tmp_path)
-    assert resume_as(tmp_path, "day") == 0
     noop = {**PLAN, "noop": True}
     assert conduct.open_run(context(tmp_path, "run-1"), noop, FIRST, resume=True) == 0
     assert everything(tmp_path) == before

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from stagegate import conduct, errors, reopening, takeover, unlocking
+from stagegate import conduct, errors, parts, reopening, unlocking
 from stagegate.errors import StagegateError
-from stagegate.history import unfinished
+from stagegate.history import last_change, live_release, unfinished
 from stagegate.journal import Run, open_journal, step_lock
 from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
@@ -37,7 +37,7 @@ from tests.unit.core.test_locks import silent, spoil
 ROOT = Path(__file__).parents[3]
 CORE = ROOT / "plugins/module_utils/stagegate"
 SPEAKERS = (
-    "conduct", "journal", "ledger", "lock", "reopening", "takeover", "trouble", "unlocking",
+    "conduct", "journal", "ledger", "lock", "parts", "reopening", "taking", "trouble", "unlocking",
 )  # fmt: skip
 COMMAND = re.compile(
     r"ansible-playbook (\S+\.yml) -i <inventory>((?: -e \w+=(?:<[^>]+>|[^\s,;]+))*)"
@@ -176,11 +176,30 @@ def right_epoch(state: Path) -> None:
 
 
 def part(state: Path, run: str = "run-1") -> None:
-    takeover.refuse_part_too_early(context(state, run), ["restart"])
+    parts.refuse_part_too_early(context(state, run), ["restart"])
 
 
 def unlock_other(state: Path) -> None:
     unlocking.unlock(context(state, "now"), "run-0", FIRST)
+
+
+def with_plan_from(state: Path) -> None:
+    deployed(state)
+    (state.parent / "from").write_text("0.9")
+
+
+def begin_from(state: Path) -> int:
+    plan = {**PLAN, "from": (state.parent / "from").read_text()}
+    return conduct.open_run(context(state, "run-1"), plan, FIRST, resume=False)
+
+
+def plan_again(state: Path) -> None:
+    (state.parent / "from").write_text(conduct.observe_host(context(state, "now"))["live"])
+
+
+def passed(state: Path) -> None:
+    deployed(state)
+    conduct.close_run(begin(state), "deployed", {})
 
 
 REFUSALS = [
@@ -196,12 +215,12 @@ REFUSALS = [
     Refusal(
         "run-1 is the unfinished one",
         killed,
-        lambda s: takeover.refuse_unknown_run(context(s, "run-7"), ["run-1"]),
+        lambda s: parts.refuse_unknown_run(context(s, "run-7"), ["run-1"]),
     ),
     Refusal(
         "no run run-7 to resume",
         deployed,
-        lambda s: takeover.refuse_unknown_run(context(s, "run-7"), []),
+        lambda s: parts.refuse_unknown_run(context(s, "run-7"), []),
     ),
     Refusal("restart on host1 is a part of a run", deployed, part),
     Refusal("restart on host1 is a part of a run", killed, lambda s: part(s, "run-7")),
@@ -228,6 +247,9 @@ REFUSALS = [
     ),
     Refusal("backup.store:x on host1: ", killed, missing_file),
     Refusal("smoke on host1: 0 of 1 passed", killed, red_smoke, lambda s: None),
+    Refusal("this command came twice", deployed, lambda s: begin(s, "run-0")),
+    Refusal("run run-0 ended meanwhile", with_plan_from, begin_from, plan_again),
+    Refusal("and run run-1 came after it", passed, lambda s: resume_as(s, "day", "run-0")),
     Refusal("the run context is incomplete", nothing, lambda s: Run.from_params({"id": "run-1"})),
 ]
 
@@ -285,10 +307,11 @@ def obey(state: Path, playbook: str, given: dict[str, str]) -> None:
         assert unlocking.unlock(context(state, "now"), given["unlock"], day)
     else:
         version = given["release_version"]
-        plan = {**PLAN, "to": "1.1" if version.startswith("<") else version}
+        live = live_release(last_change(read_ledger(state / "ledger.jsonl").entries)) or "1.0"
+        plan = {**PLAN, "from": live, "to": "1.1" if version.startswith("<") else version}
         run = context(state, given.get("resume", "run-9"))
         if "resume" in given:
-            takeover.refuse_unknown_run(run, [])
+            parts.refuse_unknown_run(run, [])
         epoch = conduct.open_run(run, plan, day, "resume" in given)
         do_step(context(state, run.id, epoch), state.parent / "data")
         conduct.close_run(context(state, run.id, epoch), "deployed", {})

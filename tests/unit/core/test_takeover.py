@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stagegate import conduct, takeover
+from stagegate import conduct, parts
 from stagegate.errors import BadInput, Refused
 from stagegate.history import unfinished
 from stagegate.ledger import read_ledger
@@ -68,7 +68,7 @@ def test_a_host_that_a_killed_controller_had_not_reached_joins_the_resumed_run(
     begin(reached)
     begun = [unfinished(read_ledger(reached / "ledger.jsonl").entries).id]
     for state in (reached, not_yet):
-        takeover.refuse_unknown_run(context(state, "run-1"), begun)
+        parts.refuse_unknown_run(context(state, "run-1"), begun)
         resume_as(state, "day")
     for state, epoch in ((reached, 2), (not_yet, 1)):
         assert Lock(state).owner()["epoch"] == epoch
@@ -79,4 +79,4 @@ def test_a_run_that_is_unfinished_nowhere_is_not_begun_by_resuming_it(tmp_path: 
     conduct.close_run(begin(tmp_path, "run-0"), "deployed", {})
     for begun in ([], ["run-3"]):
         with pytest.raises(Refused, match="there is no run run-1 to resume"):
-            takeover.refuse_unknown_run(context(tmp_path, "run-1"), begun)
+            parts.refuse_unknown_run(context(tmp_path, "run-1"), begun)

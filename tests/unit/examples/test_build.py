@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,25 @@ def test_a_cached_wheel_that_was_changed_is_not_used(tmp_path, monkeypatch):
     wheel = lock.find_wheels()["starlette"]
     wheel.write_bytes(wheel.read_bytes() + b" ")
     assert "starlette" not in lock.find_wheels()
+
+
+def test_a_dependency_without_a_hash_is_not_taken_though_it_is_at_hand(
+    tmp_path, monkeypatch, capfd
+):
+    SYSTEM.lock().fetch_wheels()
+    text = SYSTEM.lock().path.read_text()
+    spoilt = re.sub(r"(?m)^(starlette==\S+) \\\n(    --hash=\S+(?: \\)?\n)+", r"\1\n", text)
+    assert spoilt != text
+    (tmp_path / "requirements.lock").write_text(spoilt)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(building.WHEELS))
+    monkeypatch.setattr(building, "WHEELS", tmp_path / "wheels")
+    with pytest.raises(building.BuildError, match=r"could not download .*starlette"):
+        building.Lock(tmp_path / "requirements.lock").fetch_wheels()
+    said = capfd.readouterr().err
+    assert "Hashes are required in --require-hashes mode" in said
+    assert "starlette==" in said
+    assert not list(tmp_path.rglob("*.whl"))
 
 
 def test_what_tools_leave_in_a_source_tree_is_no_part_of_a_release(tmp_path):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,10 @@ class Host:
 
     def act(self, action: str, run: str = "r1", check_mode: bool = False, **more: Any) -> Any:
         """Call the module."""
+        return act(self.params(action, run, **more), check_mode)["evidence"]
+
+    def params(self, action: str, run: str = "r1", **more: Any) -> dict[str, Any]:
+        """What the module is given."""
         context = {
             "id": run,
             "epoch": 0,
@@ -60,7 +67,7 @@ class Host:
             "state": str(self.state),
             "exclusive": False,
         }
-        params = {
+        return {
             "action": action,
             "run": context,
             "gates": self.gates,
@@ -73,7 +80,6 @@ class Host:
             "notes": {},
             **more,
         }
-        return act(params, check_mode)["evidence"]
 
     def live(self, version: str, run: str = "r0") -> None:
         """Let the ledger say that a release is live, and let it answer."""
@@ -90,9 +96,14 @@ class Host:
             handle.write(text)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The ledger."""
+        return read_ledger(self.state / "ledger.jsonl").entries
+
+    @property
     def last(self) -> Entry:
         """The last ledger entry."""
-        return read_ledger(self.state / "ledger.jsonl").entries[-1]
+        return self.entries[-1]
 
 
 @pytest.fixture
@@ -213,6 +224,15 @@ def test_without_a_baseline_the_deployment_is_refused(host: Host, fault: str) ->
     assert {one["verdict"] for one in host.last.evidence["baseline"]} >= {"unknown"}
 
 
+def test_without_anybody_to_ask_the_deployment_is_refused(host: Host) -> None:
+    host.live("1.0")
+    host.gates[0]["source"] |= {"url": f"http://127.0.0.1:{free_port()}/metrics", "service": "app"}
+    with pytest.raises(Refused, match=r"gate p99 is unknown: .*no answer") as caught:
+        host.act("baseline")
+    assert caught.value.code == 10
+    assert host.last.kind == "failed"
+
+
 def test_a_release_that_is_bad_itself_is_no_baseline(host: Host) -> None:
     """Errors 30 %: the next release would look good beside it."""
     host.live("1.0")
@@ -278,6 +298,53 @@ def test_red_is_told_before_unknown(deployed: Host) -> None:
     deployed.write('{"level": "error"}\n')
     deployed.service.fault = "500"
     with pytest.raises(GateRed, match="gate log is red on h1: 1 is above the limit 0"):
+        deployed.act("gate")
+
+
+def test_one_query_that_fails_makes_the_whole_gate_unknown(deployed: Host) -> None:
+    bad = {"kind": "sql", "path": str(deployed.log), "query": "SELECT count(*) FROM nothing"}
+    deployed.gates.append(gate(bad, name="rows", samples=None, equals=0))
+    with pytest.raises(GateUnknown, match="rows"):
+        deployed.act("gate")
+    verdicts = {one["name"]: one["verdict"] for one in deployed.last.evidence["gates"]}
+    assert verdicts == {"p99": "green", "errors": "green", "log": "green", "rows": "unknown"}
+
+
+PROGRAM = """
+import json, sys
+from stagegate.gates.act import act
+print("asking", flush=True)
+act(json.loads(sys.stdin.readline()), False)
+print("passed", flush=True)
+"""
+
+
+def test_a_gate_that_an_operator_ends_early_does_not_pass(deployed: Host) -> None:
+    for one in deployed.gates:
+        one["samples"] = {"min": 2, "every": 0.05, "for": 60}
+    deployed.gates = deployed.gates[:1]
+    running = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdin is not None
+    running.stdin.write(json.dumps(deployed.params("gate")) + "\n")
+    running.stdin.flush()
+    until = time.monotonic() + 20
+    while deployed.last.step != "evaluate" or not deployed.service.seen["events"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    said, error = running.communicate(timeout=20)
+    assert running.returncode != 0
+    assert (said, "KeyboardInterrupt" in error) == ("asking\n", True)
+    assert [e.kind for e in deployed.entries if e.step == "evaluate"] == ["intent"]
+    deployed.service.fault = "500"
+    deployed.gates[0]["samples"]["for"] = 0.1
+    with pytest.raises(GateUnknown):
         deployed.act("gate")
 
 

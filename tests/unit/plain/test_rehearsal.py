@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from stagegate import places
 from stagegate.errors import StepFailed
 from stagegate.journal import open_journal
+from stagegate.ledger import read_ledger
 from stagegate.rehearsal import open_to, rehearse
 from tests.unit.files_store import helpers as files
 from tests.unit.jsonl_store import helpers as jsonl
@@ -61,6 +63,68 @@ def test_new_and_old_release_are_proved_on_both_copies(tmp_path: Path, old_is_ba
             rehearse(journal, params([records, library], state, old_is_bad))
     assert [r["id"] for r in jsonl.records(records.drilled)[-2:]] == ["by 1.1", "by 1.0"]
     assert tree(records.old.parent) == before
+
+
+def with_programs(tmp_path: Path, old: str, user: str = "") -> tuple[Any, dict[str, Any]]:
+    """A host whose new release works on the copy, and what its old one does there."""
+    records = jsonl.make_host(tmp_path / "r")
+    records.do("backup")
+    given = params([records], records.state, old_is_bad=False)
+    given["rehearsal"] = {
+        "command": [sys.executable, "-B", "bin/selftest.py"],
+        "copies": {"facts": "FACTS"},
+    }
+    given["user"] = user
+    for path, text in (
+        (given["new_path"], "open(__import__('os').environ['FACTS'])"),
+        (given["old_path"], old),
+    ):
+        (Path(path) / "bin").mkdir()
+        (Path(path) / "bin/selftest.py").write_text(text)
+    return records, given
+
+
+@pytest.mark.parametrize(
+    ("old", "said"),
+    [
+        ("import library_that_was_removed", "No module named 'library_that_was_removed'"),
+        ("raise SystemExit('certificate has expired')", "certificate has expired"),
+        ("import os; os.kill(os.getpid(), 9)", "1.0 cannot work"),
+    ],
+)
+def test_a_former_release_that_does_not_start_any_more_is_found_before_the_first_wave(
+    tmp_path: Path, old: str, said: str
+) -> None:
+    records, given = with_programs(tmp_path, old)
+    before = tree(records.old.parent)
+    with open_journal(records.run) as journal, pytest.raises(StepFailed) as failed:
+        rehearse(journal, given)
+    assert "the running release 1.0 cannot work" in failed.value.what
+    assert said in failed.value.what + str(entries_of(records)[-1].evidence)
+    assert "live data and live release of every host" in failed.value.untouched
+    assert tree(records.old.parent) == before
+
+
+def entries_of(host: Host) -> tuple[Any, ...]:
+    """The ledger of a host."""
+    return read_ledger(host.state / "ledger.jsonl").entries
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_release_that_only_root_can_read_fails_as_the_service_user() -> None:
+    with tempfile.TemporaryDirectory(prefix="stagegate-") as place:
+        Path(place).chmod(0o755)
+        records, given = with_programs(Path(place), "pass", user="nobody")
+        given["rehearsal"]["command"][0] = "/usr/bin/python3"  # one that everybody may run
+        program = Path(given["new_path"]) / "bin/selftest.py"
+        program.chmod(0o600)
+        with open_journal(records.run) as journal, pytest.raises(StepFailed) as failed:
+            rehearse(journal, given)
+        assert "the new release 1.1 fails its own self-test" in failed.value.what
+        assert "Permission denied" in str(entries_of(records)[-1].evidence)
+        program.chmod(0o644)
+        with open_journal(records.run) as journal:
+            rehearse(journal, given)
 
 
 @pytest.mark.parametrize("make", [jsonl.make_host, files.make_host])

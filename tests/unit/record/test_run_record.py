@@ -137,6 +137,17 @@ def test_a_record_that_cannot_be_written_fails_the_task_and_tells_the_verdict(tm
     assert "ansible-playbook playbooks/report.yml -i localhost," in done.stdout
 
 
+def test_a_record_that_could_not_be_written_is_made_again_from_the_ledgers(tmp_path):
+    play = Play(tmp_path)
+    lost = tmp_path / "lost"
+    lost.write_text("")
+    assert play.run(place=lost / "run")[0].returncode == 2
+    lost.unlink()
+    done, told = play.run(place=lost / "run")
+    assert (done.returncode, told["verdict"]) == (0, "deployed")
+    assert (lost / "run/report.html").exists()
+
+
 def test_a_dry_run_without_a_ledger_makes_no_record(tmp_path):
     play = Play(tmp_path)
     done, told = play.run("--check", entries={})

@@ -195,6 +195,16 @@ def test_restore_touches_nothing_when_the_former_release_was_edited(edit: str, h
     assert live(host) == "releases/1.1"
 
 
+def test_restore_touches_nothing_when_the_former_release_was_pruned(host: Host) -> None:
+    second, request = upgraded(host)
+    remove_tree(host.root.release("1.0"))
+    with pytest.raises(Fenced, match=r"the former release 1\.0") as fenced:
+        restore(request, check_mode=False)
+    assert fenced.value.code == 30
+    assert live(host) == "releases/1.1"
+    assert second.run.guard.exists()
+
+
 def test_restore_sees_an_edit_with_a_matching_manifest(host: Host) -> None:
     import hashlib
     import json

@@ -125,6 +125,25 @@ def test_a_disk_that_is_really_full_leaves_nothing(host: Host) -> None:
         subprocess.run(["umount", str(host.root.path)], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_is_full_beside_a_live_release_leaves_it_alone(host: Host) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=755", "tmpfs", str(host.root.path)]
+    subprocess.run(mount, check=True)
+    try:
+        host.root.releases.mkdir(mode=0o755)
+        stage(host.request("1.0", archive_bytes("1.0")), check_mode=False)
+        host.root.link.symlink_to("releases/1.0")
+        before = tree(host.root.path)
+        large = archive_bytes("1.1", {**FILES, "lib/large": os.urandom(256 << 10)})
+        with pytest.raises(StepFailed, match=r"\d+ bytes are needed, \d+ are free"):
+            stage(host.request("1.1", large), check_mode=False)
+        assert tree(host.root.path) == before
+        assert (host.root.link / "bin/abathur-api").read_bytes() == FILES["bin/abathur-api"]
+        assert read_ledger(host.run.state / "ledger.jsonl").entries[-1].kind == "failed"
+    finally:
+        subprocess.run(["umount", str(host.root.path)], check=True)
+
+
 def test_any_other_failure_leaves_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")

@@ -1,7 +1,8 @@
 """A service that misbehaves as asked: ``app.py <port> <json>``. Standard library only.
 
-Keys: version, status, health (a body of its own), code, dies_after, ignores_term, forks,
-flaps (each n-th answer is bad), ready_after, listen (false: it never does).
+Keys: version, status, health (a body of its own), code, dies_after (seconds), dies_at (the n-th
+request), ignores_term, forks, flaps (each n-th answer is bad), ready_after, listen (false: it never
+does), eats (a memory control group, and how many megabytes).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 PORT, WISH = int(sys.argv[1]), json.loads(sys.argv[2])
 INSTANCE = uuid.uuid4().hex
@@ -39,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
     def health(self) -> tuple[int, str, bytes]:
         """Status, type and body."""
         number = next(COUNT)
+        if number == WISH.get("dies_at"):
+            die()
         if WISH.get("flaps") and number % WISH["flaps"] == 0:
             return 500, "text/plain", b"sorry"
         if time.monotonic() - BEGUN < WISH.get("ready_after", 0):
@@ -74,6 +78,12 @@ def leave_a_child() -> None:
     signal.pause()
 
 
+def eat(group: str, megabytes: int) -> None:
+    """Enter a control group and take memory until the kernel ends it."""
+    Path(group, "cgroup.procs").write_text(str(os.getpid()))
+    sys.stderr.write(f"took {len([os.urandom(1 << 20) for _ in range(megabytes)])} MB\n")
+
+
 if WISH.get("forks"):
     leave_a_child()
 if WISH.get("ignores_term"):
@@ -82,6 +92,8 @@ if "dies_after" in WISH:
     threading.Timer(WISH["dies_after"], die).start()
 sys.stderr.write(f"starting as {INSTANCE}\n")
 sys.stderr.flush()
+if "eats" in WISH:
+    eat(*WISH["eats"])
 if WISH.get("listen", True):
     ThreadingHTTPServer.allow_reuse_address = True
     ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()

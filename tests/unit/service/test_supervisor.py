@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from stagegate.errors import StagegateError, StepFailed
+from stagegate.errors import Refused, StagegateError, StepFailed
 from stagegate.journal import open_journal
-from stagegate.service import units
+from stagegate.service import supervisor_config, units
 from stagegate.service.guard import guard_stands
 from stagegate.service.health import ask
 from stagegate.service.hold import hold
@@ -30,7 +30,7 @@ from stagegate.service.processes import marked, runs_with
 from stagegate.service.start import start
 from stagegate.service.steady import steady
 from stagegate.service.supervisor import Supervisor
-from stagegate.service.supervisor_config import Daemon
+from stagegate.service.supervisor_config import Daemon, program
 from stagegate.service.supervisord import ensure, read_pid, shutdown
 from tests.unit.service.helpers import APP, app, entries, free_port, make_fleet, make_run
 
@@ -134,6 +134,36 @@ def test_a_service_that_dies_is_caught_with_its_last_words(machine: Machine) -> 
     assert not any("\x1b" in line for line in words)
 
 
+@pytest.mark.parametrize("request_", [1, 4])
+def test_a_service_that_dies_of_a_request_is_caught(request_: int, machine: Machine) -> None:
+    host = machine.host("run-1", dies_at=request_)
+    with pytest.raises(StepFailed, match="it died"):
+        start(host, check_mode=False)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """A control group whose processes may have 48 MB together."""
+    group = Path("/sys/fs/cgroup/memory") / f"stagegate-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("no control group for memory can be made here")
+    (group / "memory.limit_in_bytes").write_text(str(48 << 20))
+    yield group
+    group.rmdir()
+
+
+def test_a_service_that_the_kernel_kills_for_want_of_memory_is_caught(
+    machine: Machine, little_memory: Path
+) -> None:
+    host = machine.host("run-1", eats=[str(little_memory), 200])
+    with pytest.raises(StepFailed, match=r"it died.*ended by signal 9"):
+        start(host, check_mode=False)
+    hold(in_phase(host, "rollback"), check_mode=False)
+    assert "oom_kill 0" not in (little_memory / "memory.oom_control").read_text()
+
+
 def test_a_service_that_dies_later_is_caught_by_steady(machine: Machine) -> None:
     host = machine.host("run-1", dies_after=1.5)
     start(host, check_mode=False)
@@ -163,7 +193,9 @@ def test_a_restart_by_somebody_else_is_caught_by_steady(machine: Machine) -> Non
         ({"code": 500}, "HTTP 500"),
         ({"listen": False}, "nothing listens there"),
         ({"ready_after": 30}, "HTTP 503: warming up"),
+        ({"flaps": 2}, "flaps"),
         ({"flaps": 3}, "flaps"),
+        ({"flaps": 5}, "flaps"),
     ],
 )
 def test_a_service_that_is_not_what_it_must_be_never_becomes_ready(
@@ -232,6 +264,37 @@ def test_an_upgrade_and_its_rollback(machine: Machine) -> None:
     steady(back, check_mode=False)
 
 
+def test_a_crash_loop_that_was_given_up_does_not_block_the_way_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def soon_given_up(*of: Any) -> dict[str, object]:
+        return {**program(*of), "startretries": 1}
+
+    monkeypatch.setattr(supervisor_config, "program", soon_given_up)
+    start(machine.host("run-1", version="1.0"), check_mode=False)
+    new = machine.host("run-2", version="1.1", dies_after=0.05)
+    hold(in_phase(new, "quiesce"), check_mode=False)
+    with pytest.raises(StepFailed, match="it died"):
+        start(new, check_mode=False)
+    until(lambda: new.manager.read([NAME])[NAME].result == "start-limit-hit")
+    back = in_phase(new, "rollback", "1.0")
+    hold(back, check_mode=False)
+    with open_journal(back.fleet.run) as journal:
+        assert units.restore(back, journal)
+    assert start(back, check_mode=False)["services"][NAME]["version"] == "1.0"
+
+
+def test_a_description_changed_by_hand_is_refused(machine: Machine) -> None:
+    start(machine.host("run-1"), check_mode=False)
+    later = machine.host("run-2")
+    place = later.manager.unit_path(NAME)
+    place.write_text(place.read_text().replace('"LANG"', '"LC_ALL"').replace("1.0", "0.9"))
+    with pytest.raises(Refused, match="was changed by hand") as refused:
+        probe(later)
+    assert refused.value.code == 10
+    assert ask(later.fleet.services[0].health).good
+
+
 def test_a_rollback_of_a_first_installation_leaves_nothing_to_start(machine: Machine) -> None:
     host = machine.host("run-1")
     start(host, check_mode=False)
@@ -253,6 +316,19 @@ def test_after_a_reboot_nothing_runs_until_a_run_starts_it(machine: Machine) -> 
     assert state.exists
     assert state.stopped
     assert start(host, check_mode=False)["changed"]
+
+
+def test_after_a_reboot_in_the_middle_of_a_run_nobody_starts_what_is_held(machine: Machine) -> None:
+    start(machine.host("run-1", version="1.0"), check_mode=False)
+    new = machine.host("run-2", version="1.1")
+    hold(in_phase(new, "quiesce"), check_mode=False)
+    os.kill(read_pid(machine.daemon), signal.SIGKILL)
+    until(lambda: not machine.daemon.alive)
+    new.manager.start(NAME)
+    until(lambda: "held by the start guard" in "".join(new.manager.last_words(NAME)))
+    assert guard_stands(new.fleet.run)
+    assert not ask(new.fleet.services[0].health).reached
+    assert start(new, check_mode=False)["services"][NAME]["version"] == "1.1"
 
 
 def test_a_supervisord_whose_socket_was_removed_is_replaced(machine: Machine) -> None:

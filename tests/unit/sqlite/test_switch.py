@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,47 @@ def test_goes_back_without_asking_before_users_were_let_in(live: Site) -> None:
     assert ask(live.live, "SELECT count(*) FROM metrics") == 5
     assert ask(live.new, "SELECT count(*) FROM metrics") == 6, "what failed is kept"
     assert json.loads((live.evidence / "pinned").read_text())["run"] == live.run_id
+
+
+def filled(disk: Path) -> None:
+    """Leave no byte free on a disk."""
+    with suppress(OSError), (disk / "noise.log").open("wb", buffering=0) as noise:
+        while True:
+            noise.write(b"x" * 4096)
+
+
+def test_goes_back_on_a_disk_without_a_free_byte(
+    tmp_path: Path, small_disk: Callable[[str], Path]
+) -> None:
+    disk = small_disk("size=8m,mode=755")
+    site = make_site(disk / "site")
+    (tmp_path / "state").mkdir()
+    site.state.symlink_to(tmp_path / "state")
+    site.deploy()
+    filled(disk)
+    assert site.do("restore")["state"]["lost_rows"] == 0
+    assert target(site) == f"generations/{OLD}"
+    assert ask(site.live, "SELECT count(*) FROM metrics") == 5
+
+
+def test_a_failed_state_that_cannot_be_kept_is_not_left(
+    tmp_path: Path, small_disk: Callable[[str], Path]
+) -> None:
+    site = make_site(tmp_path)
+    site.deploy()
+    site.started()
+    disk = small_disk("size=64k")
+    site.evidence.mkdir(parents=True, exist_ok=True)
+    site.evidence.rename(tmp_path / "kept")
+    site.evidence.symlink_to(disk)
+    filled(disk)
+    with pytest.raises(StepFailed, match="No space left"):
+        site.do("forensic")
+    assert [place.name for place in disk.iterdir()] == ["noise.log"]
+    assert target(site) == f"generations/gen-{site.run_id}"
+    with pytest.raises(StepFailed, match="nobody counted"):
+        site.do("restore")
+    assert ask(site.live, "SELECT count(*) FROM metrics") == 5
 
 
 def test_goes_back_twice_as_once(live: Site) -> None:

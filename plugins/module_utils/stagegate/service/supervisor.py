@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,6 +28,10 @@ ACTIVE = {
     "EXITED": "inactive",
 }
 TAIL = 16 << 10
+ENDED = re.compile(
+    rb"exited: (\S+) \((?:exit status (\d+)|terminated by (SIG[A-Z0-9]+))(?: \(core dumped\))?;"
+)
+"""What supervisord writes when a process ends: its name, its status or its signal."""
 
 
 class Supervisor:
@@ -77,7 +82,7 @@ class Supervisor:
             return ProcessState(exists=exists, result=result, enabled=exists, files=files)
         starts = self.starts(name)
         word = str(info["statename"])
-        result, status = outcome(info)
+        result, status = self.outcome(name, word)
         return ProcessState(
             exists=exists,
             active="failed" if word == "EXITED" and result != "success" else active(word),
@@ -90,6 +95,28 @@ class Supervisor:
             enabled=exists,
             files=files,
         )
+
+    def outcome(self, name: str, word: str) -> tuple[str, int]:
+        """How a service's last process ended, in the words of systemd.
+
+        supervisord's answer has no signal, and no status of a process that died at once; its log
+        has both.
+        """
+        if word == "FATAL":
+            return "start-limit-hit", 0
+        if word not in ("EXITED", "BACKOFF"):
+            return "success", 0
+        ends = [
+            found for found in ENDED.findall(tail(self.daemon.own_log)) if found[0].decode() == name
+        ]
+        if not ends:
+            return "exit-code", 0
+        _, status, signal_name = ends[-1]
+        if signal_name:
+            return "signal", signal.Signals[signal_name.decode()].value
+        if int(status) == HELD:
+            return "exec-condition", HELD
+        return ("exit-code", int(status)) if int(status) else ("success", 0)
 
     def starts(self, name: str) -> list[str]:
         """The invocations of a service so far."""
@@ -108,8 +135,14 @@ class Supervisor:
         """Nothing starts with the machine here, so there is nothing to do."""
 
     def start(self, name: str) -> int:
-        """Begin to start a service; its next start is the one that a stable process stays at."""
+        """Begin to start a service; its next start is the one that a stable process stays at.
+
+        A start that the guard refused is tried again for some seconds, and would be taken for this
+        one: it ends first.
+        """
         ensure(self.daemon, self.pace)
+        if self.read([name])[name].sub == "auto-restart":
+            self.daemon.call("stopProcess", name, True, allow=(NOT_RUNNING, BAD_NAME))
         starts = len(self.starts(name))
         self.daemon.call("startProcess", name, False, allow=(ALREADY_STARTED,))
         return starts + 1
@@ -128,29 +161,18 @@ class Supervisor:
 
     def last_words(self, name: str) -> list[str]:
         """The last lines of the service's log."""
-        place = self.daemon.log(name)
-        if not place.is_file():
-            return []
-        with place.open("rb") as handle:
-            handle.seek(max(0, place.stat().st_size - TAIL))
-            lines = handle.read(TAIL).splitlines()
-        return [show(line, 300) for line in lines[-20:]]
+        return [show(line, 300) for line in tail(self.daemon.log(name)).splitlines()[-20:]]
+
+
+def tail(place: Path) -> bytes:
+    """The end of a log; nothing of one that is not there."""
+    if not place.is_file():
+        return b""
+    with place.open("rb") as handle:
+        handle.seek(max(0, place.stat().st_size - TAIL))
+        return handle.read(TAIL)
 
 
 def active(word: str) -> str:
     """A state of supervisord in the words of systemd."""
     return ACTIVE.get(word, "failed")
-
-
-def outcome(info: dict[str, Any]) -> tuple[str, int]:
-    """How a service's last process ended, in the words of systemd."""
-    status = int(info["exitstatus"])
-    if info["statename"] == "FATAL":
-        return "start-limit-hit", status
-    if info["statename"] not in ("EXITED", "BACKOFF"):
-        return "success", 0
-    if status == HELD:
-        return "exec-condition", status
-    if status < 0:
-        return "signal", -status
-    return ("exit-code", status) if status else ("success", 0)

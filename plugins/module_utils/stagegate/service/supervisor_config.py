@@ -48,6 +48,11 @@ class Daemon:
         place = self.base / "rpc.sock"
         return place if len(os.fsencode(place)) <= LONGEST_SOCKET else short_folder(self) / "s"
 
+    @property
+    def own_log(self) -> Path:
+        """What it says itself, of the end of every process too."""
+        return self.base / "supervisord.log"
+
     def log(self, name: str) -> Path:
         """What a service writes."""
         return self.base / "logs" / f"{name}.log"
@@ -102,7 +107,7 @@ def render_config(daemon: Daemon) -> str:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         },
         "supervisord": {
-            "logfile": daemon.base / "supervisord.log",
+            "logfile": daemon.own_log,
             "logfile_maxbytes": "1MB",
             "logfile_backups": 1,
             "pidfile": daemon.base / "supervisord.pid",

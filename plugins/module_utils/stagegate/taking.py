@@ -1,16 +1,54 @@
-"""Who holds a system, and how the run of a dead controller gets a new one."""
+"""How a run takes a host: a free one anew, or a killed run's from its dead controller.
+
+The caller holds the step lock throughout, so that no step is at work meanwhile.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .clock import Clock
 from .errors import BadInput, LockHeld, Refused
-from .history import RunSummary, last_change, live_release, summarize, unfinished
+from .history import RunSummary, last_change, live_release, runs, summarize, unfinished
 from .journal import Run
-from .ledger import Entry, read_ledger
+from .ledger import Entry
 from .lock import Lock, held_error, told_silence
-from .plan import lacking
+from .reserve import set_aside
+
+NEW_RUN = "begin a new one: ansible-playbook deploy.yml -i <inventory> -e release_version=<version>"
+
+
+def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[Entry, ...]) -> int:
+    """Take a free system for a new run."""
+    lock = Lock(run.state)
+    holder = holder_of(lock.owner(), entries)
+    if holder is not None:
+        raise held_error(holder, run.state)
+    if any(summary.id == run.id for summary in runs(entries)):
+        raise Refused(
+            f"run {run.id} was begun on {run.host} before, and has ended: this command came twice",
+            now="the run stands as it ended",
+            untouched="this command changed nothing",
+            next=NEW_RUN,
+        )
+    refuse_if_outdated(run, plan, last_change(entries))
+    lock.release()  # its controller died between the terminal entry and this
+    set_aside(run.state)
+    return lock.acquire(run.id, {**owner, "to": plan.get("to")})
+
+
+def refuse_if_outdated(run: Run, plan: dict[str, Any], last: RunSummary | None) -> None:
+    """Raise Refused when the plan was made for another release than is live by now."""
+    if last is None or plan.get("from", live_release(last)) == live_release(last):
+        return
+    raise Refused(
+        f"{run.host} was to go from {plan['from']}, but run {last.id} ended meanwhile: "
+        f"{live_release(last) or 'no release'} is live",
+        now="the plan of this command is out of date",
+        untouched="this command changed nothing",
+        next="run the same command again",
+    )
 
 
 def holder_of(held: dict[str, Any] | None, entries: tuple[Entry, ...]) -> dict[str, Any] | None:
@@ -48,13 +86,10 @@ def take_over(
     entries: tuple[Entry, ...],
     clock: Clock,
 ) -> int:
-    """Give a killed run a new controller. The caller holds the step lock: no step is at work."""
-    lock, left = Lock(run.state), unfinished(entries)
+    """Give a killed run a new controller."""
+    lock = Lock(run.state)
     holder = holder_of(lock.owner(), entries)
-    if holder is None:  # the controller died before this host's part began
-        lock.release()
-        return lock.acquire(run.id, {**owner, "to": plan.get("to")})
-    if holder.get("run") != run.id:
+    if holder is not None and holder.get("run") != run.id:
         raise Refused(
             f"there is no run {run.id} to resume on {run.host}: "
             f"{holder.get('run')} is the unfinished one",
@@ -62,63 +97,19 @@ def take_over(
             untouched="this command changed nothing",
             next=held_error(holder, run.state, clock).next,
         )
-    if holder.get("fenced"):
+    if holder is not None and holder.get("fenced"):
         raise held_error(holder, run.state, clock)
     refuse_if_alive(lock, holder, owner, clock)
-    if left is not None:
-        refuse_if_changed(left, plan)
-    return lock.take_over(run.id, {**owner, "to": plan.get("to")})
-
-
-def refuse_unknown_run(run: Run, begun: list[str]) -> None:
-    """Raise Refused when a run is to be resumed that is unfinished nowhere.
-
-    ``begun`` has the runs that are unfinished on any host of this command: where a controller died
-    while it took the locks, some hosts know nothing of its run.
-    """
-    entries = read_ledger(run.state / "ledger.jsonl").entries
-    left = unfinished(entries)
-    known = [*([left.id] if left else []), *begun, str((Lock(run.state).owner() or {}).get("run"))]
-    if run.id in known:
-        return
-    deploy = "ansible-playbook deploy.yml -i <inventory> -e release_version=<version>"
-    wanted = next((one for one in known if one != "None"), "")
-    raise Refused(
-        f"there is no run {run.id} to resume on {run.host}"
-        + (f": {wanted} is the unfinished one" if wanted else ""),
-        now=f"{live_release(last_change(entries)) or 'no release'} is live",
-        untouched="this command changed nothing",
-        next=f"{deploy} -e resume={wanted}" if wanted else f"begin one: {deploy}",
-    )
-
-
-def refuse_part_too_early(run: Run, parts: list[str]) -> None:
-    """Raise Refused when a phase is asked for before the steps it stands on are in the ledger."""
-    entries = read_ledger(run.state / "ledger.jsonl").entries
-    left = unfinished(entries)
-    if left is None or left.id != run.id:
-        asked = ", ".join(parts)
-        deploy = "ansible-playbook deploy.yml -i <inventory>"
-        raise Refused(
-            f"{asked} on {run.host} is a part of a run, and no run {run.id} is open",
-            now=f"{live_release(last_change(entries)) or 'no release'} is live",
-            untouched="this command changed nothing",
-            next=f"go on with the open one: {deploy} -e release_version={left.plan.get('to')} "
-            f"-e resume={left.id}"
-            if left
-            else f"begin one: {deploy} -e release_version=<version>",
-        )
-    done = {(e.phase, e.step) for e in left.entries if e.kind == "done"}
-    for phase in parts:
-        step = lacking(phase, done, left.plan.get("migrate") or {})
-        if step:
-            raise Refused(
-                f"{phase} on {run.host} must wait: run {run.id} has not done {step}",
-                now="the run is unfinished, the lock is held",
-                untouched="this command changed nothing",
-                next=f"ansible-playbook deploy.yml -i <inventory> "
-                f"-e release_version={left.plan.get('to')} -e resume={run.id}",
-            )
+    known_runs = runs(entries)
+    for place, begun in enumerate(known_runs):
+        if begun.id == run.id:
+            refuse_if_changed(begun, plan)
+            refuse_if_passed(begun, known_runs[place + 1 :])
+    if holder is None:  # it ended its part of the run before the controller died, or never began it
+        lock.release()
+    set_aside(run.state)
+    take = lock.acquire if holder is None else lock.take_over
+    return take(run.id, {**owner, "to": plan.get("to")})
 
 
 def refuse_if_alive(
@@ -148,7 +139,9 @@ def refuse_if_changed(left: RunSummary, plan: dict[str, Any]) -> None:
     if left.went_back:
         raise Refused(
             f"run {left.id} was already going back: it can only go on going back",
-            now="the rollback stopped half-way",
+            now=f"its rollback ended as {left.verdict}"
+            if left.verdict
+            else "its rollback stopped half-way",
             untouched="this command changed nothing",
             next="ansible-playbook playbooks/rollback.yml -i <inventory>",
         )
@@ -163,3 +156,15 @@ def refuse_if_changed(left: RunSummary, plan: dict[str, Any]) -> None:
                 f"-e release_version={left.plan.get('to')} -e resume={left.id}, "
                 "or put it back: ansible-playbook playbooks/rollback.yml -i <inventory>",
             )
+
+
+def refuse_if_passed(begun: RunSummary, later: Sequence[RunSummary]) -> None:
+    """Raise Refused when another run has gone on from where this one ended."""
+    changed = [summary for summary in later if summary.verdict != "refused"]
+    if changed:
+        raise Refused(
+            f"run {begun.id} ended here as {begun.verdict}, and run {changed[-1].id} came after it",
+            now=f"run {changed[-1].id} is the last one",
+            untouched="this command changed nothing",
+            next=NEW_RUN,
+        )

@@ -1,0 +1,43 @@
+"""Free the room that a run set aside on a host, before a module has to be unpacked there."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from stagegate.reserve import NAME
+
+DOCUMENTATION = r"""
+module: reserve_free
+short_description: Free the room that a run set aside on a host
+description:
+  - Removes one file by one command, without a module; on a full disk no module could be unpacked.
+  - It fails for no reason but a lost host. Whether the room is free is seen by C(run_ledger), which
+    frees it too when it takes a change back into hand.
+options:
+  state: {description: Where the host keeps the system's state., type: path, required: true}
+"""
+
+EXAMPLES = r"""
+- name: Give back the room that the run set aside
+  reserve_free:
+    state: /var/lib/stagegate/abathur
+"""
+
+RETURN = r""" # """
+
+
+class ActionModule(ActionBase):
+    """See DOCUMENTATION."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Remove the file, unless nothing may be changed."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if not self._task.check_mode:
+            place = f"{self._task.args['state']}/{NAME}"
+            self._low_level_execute_command(shlex.join(["rm", "-f", "--", place]))
+        return {**result, "changed": False}
