@@ -20,9 +20,10 @@ options:
       - C(warn) says, before users are admitted, that the automatic way back ends there.
       - C(attest) adds a person's word to a run that was begun here, also after its end.
       - C(close) writes the terminal entry and frees the system.
+      - C(unlock) frees a system whose lock belongs to no unfinished run.
     type: str
     required: true
-    choices: [observe, status, open, reopen, smoke, warn, attest, close]
+    choices: [observe, status, open, reopen, smoke, warn, attest, close, unlock]
   run: {description: The run context., type: dict, required: true}
   plan: {description: What the run will do; compared when it is resumed., type: dict}
   owner: {description: Who runs it, and which controllers are known dead., type: dict}
@@ -33,6 +34,12 @@ options:
     type: list
     elements: str
     default: []
+  begun:
+    description: The runs that are unfinished on any host of this command.
+    type: list
+    elements: str
+    default: []
+  unlock: {description: The run whose lock is to be freed., type: str}
   signed: {description: The plan's digest and the sign-offs for it., type: dict}
   word: {description: A person's word on the run., type: dict}
   phase: {description: The phase that a smoke outcome belongs to., type: str, default: smoke}
@@ -44,6 +51,11 @@ options:
     description: Users may have reached the new release through another host of a shared store.
     type: bool
     default: false
+  together:
+    description: The runs that go back on all hosts; a finished one of another id stays.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -64,10 +76,18 @@ entries: {description: The run's ledger entries., type: list, returned: attest a
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stagegate import attesting, conduct, reopening, status
+from ansible.module_utils.stagegate import (
+    attesting,
+    conduct,
+    parts,
+    reopening,
+    status,
+    unlocking,
+)
 from ansible.module_utils.stagegate.glue import RUN_OPTIONS, run_module
 from ansible.module_utils.stagegate.journal import Run
 
@@ -80,7 +100,17 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": ["observe", "status", "open", "reopen", "smoke", "warn", "attest", "close"],
+            "choices": [
+                "observe",
+                "status",
+                "open",
+                "reopen",
+                "smoke",
+                "warn",
+                "attest",
+                "close",
+                "unlock",
+            ],
         },
         "run": RUN_OPTIONS,
         "plan": {"type": "dict"},
@@ -88,6 +118,8 @@ def argument_spec() -> dict[str, Any]:
         "expect_free": {"type": "bool", "default": False},
         "resume": {"type": "bool", "default": False},
         "parts": {"type": "list", "elements": "str", "default": []},
+        "begun": {"type": "list", "elements": "str", "default": []},
+        "unlock": {"type": "str"},
         "signed": {"type": "dict"},
         "word": {"type": "dict"},
         "phase": {"type": "str", "default": "smoke"},
@@ -96,6 +128,7 @@ def argument_spec() -> dict[str, Any]:
         "verdict": {"type": "str"},
         "evidence": {"type": "dict"},
         "admitted": {"type": "bool", "default": False},
+        "together": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -108,18 +141,32 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return {"standing": status.read_standing(run, time.time())}
     if check_mode:
         return {"run": params["run"], "entries": []}
-    if action == "open":
-        if params["resume"]:
-            conduct.refuse_part_too_early(run, params["parts"])
-        planned, owner, signed = params["plan"], params["owner"], params["signed"]
-        epoch = conduct.open_run(run, planned, owner, params["resume"], signed)
-        return {
-            "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
-        }
-    if action == "reopen":
-        held, way = reopening.reopen_run(run, params["owner"], params["admitted"])
-        taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
-        return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
+    return CHANGES[action](run, params)
+
+
+def open_run(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Take the system, or take over the run that is to be resumed."""
+    if params["parts"]:
+        parts.refuse_part_too_early(run, params["parts"])
+    elif params["resume"]:
+        parts.refuse_unknown_run(run, params["begun"])
+    planned, owner, signed = params["plan"], params["owner"], params["signed"]
+    epoch = conduct.open_run(run, planned, owner, params["resume"], signed)
+    return {
+        "run": {**params["run"], "epoch": epoch, "exclusive": epoch > 0, "plan": params["plan"]}
+    }
+
+
+def reopen(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Take the system to put its last change back."""
+    held, way = reopening.reopen_run(run, params["owner"], params["admitted"], params["together"])
+    taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
+    return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
+
+
+def word(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Add to a run what was seen or said of it, or free a lock that belongs to none."""
+    action = params["action"]
     if action == "smoke":
         conduct.judge_smoke(run, params["phase"], params["outcome"], params["expected"])
         return {}
@@ -127,7 +174,16 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return {"warnings": [conduct.warn_of_no_return(run, params["run"]["plan"])]}
     if action == "attest":
         return attesting.attest_run(run, params["word"])
+    if action == "unlock":
+        return {"changed": unlocking.unlock(run, str(params["unlock"]), params["owner"])}
     return {"entries": conduct.close_run(run, params["verdict"], params["evidence"] or {})}
+
+
+CHANGES: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
+    "open": open_run,
+    "reopen": reopen,
+    **dict.fromkeys(("smoke", "warn", "attest", "close", "unlock"), word),
+}
 
 
 def told(run: Run, way: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from stagegate import controller
+from stagegate.lock import NOBODY_KNOWN
 from stagegate.plan import PHASES, takes_lock
 from stagegate.signing.model import faults
 from stagegate.validate import (
@@ -50,6 +51,7 @@ OURS = (
     "sign_offs_file",
     "signed",
     "run",
+    "unlock",
 )
 LIVE = "live"
 
@@ -114,11 +116,9 @@ class ActionModule(ActionBase):
         """What is wrong with the wanted release, before anything is rendered from it."""
         releases = variables.get("releases")
         known = [str(name) for name in releases] if isinstance(releases, Mapping) else []
-        run = str(variables.get("run", ""))
-        if run and not RUN.fullmatch(run):
-            return [
-                Problem("run", f"{shown(run)} is no run: it is the name of a folder of artifacts")
-            ]
+        problems = run_problems(variables, list(self._task.args["parts"]))
+        if problems:
+            return problems
         version = variables.get("release_version")
         if version is None:
             hint = f"known releases: {', '.join(known)}" if known else ""
@@ -164,6 +164,25 @@ def system_options(traffic_manager: str) -> dict[str, Any]:
     options["release"]["by_kind"] = driver_options("release")
     options["traffic"]["options"] = role_options(f"traffic_{traffic_manager}", "noun")
     return options
+
+
+def run_problems(variables: Mapping[str, Any], parts: Sequence[str]) -> list[Problem]:
+    """What is wrong with the runs that the command line names."""
+    reasons = {
+        "run": "it is the name of a folder of artifacts",
+        "resume": "the refusal names the one that is unfinished",
+        "unlock": "the refusal names the one that holds the system",
+    }
+    named = {key: str(variables[key]) for key in reasons if key in variables}
+    if named.get("unlock") == NOBODY_KNOWN:
+        del named["unlock"]
+    elif "unlock" in parts and "unlock" not in named:
+        return [Problem("unlock", "say it by -e unlock=…", reasons["unlock"])]
+    return [
+        Problem(key, f"{shown(run)} is no run: {reasons[key]}")
+        for key, run in named.items()
+        if not RUN.fullmatch(run)
+    ]
 
 
 def extra_variable_problems(variables: Mapping[str, Any]) -> list[Problem]:

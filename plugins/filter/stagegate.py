@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from stagegate import controller, places, plan
+from stagegate import controller, overlap, places, plan, reopening
 from stagegate.errors import StagegateError
 from stagegate.migrate import alembic_chain
 from stagegate.signing.parts import host_part
@@ -28,21 +28,34 @@ def is_red(hosts: list[str], hostvars: Any) -> bool:
     return any(verdict not in GOOD for verdict in verdicts)
 
 
+def left_behind(hostvars: Any, tags: list[str]) -> list[str]:
+    """The hosts of a whole run that no wave took forward."""
+    mine = {host: hostvars[host] for host in hostvars} if "all" in tags else {}
+    return [
+        host
+        for host, known in mine.items()
+        if (known.get("stagegate_run") or {}).get("exclusive")
+        and not {"stagegate_verdict", "stagegate_outcome"} & set(known)
+    ]
+
+
 def outcome_of(host: str, hostvars: Any, tags: list[str]) -> str:
-    """How a host ends: as its rollback said, or deployed when nothing is red anywhere."""
+    """How a host ends: as its rollback said, or deployed when all went forward and none is red."""
     mine = hostvars[host]
     if "stagegate_outcome" in mine:
         return str(mine["stagegate_outcome"])
-    if is_red(list(hostvars), hostvars) or not mine["stagegate_run"]["exclusive"]:
+    red = is_red(list(hostvars), hostvars) or left_behind(hostvars, tags)
+    if red or not mine["stagegate_run"]["exclusive"]:
         return "unfinished"
     return "deployed" if "all" in tags else "staged"
 
 
-def ended_well(hosts: list[str], hostvars: Any, on_request: bool) -> bool:
-    """True when the exit status is 0: nothing is red, and nothing went back unasked."""
+def ended_well(hosts: list[str], hostvars: Any, tags: list[str], on_request: bool) -> bool:
+    """True when the exit status is 0: nothing is red or left out, nothing went back unasked."""
     ends = [str(hostvars[host].get("stagegate_outcome", "")) for host in hosts]
     good = ("", "nothing", "restored") if on_request else ("", "nothing")
-    return not is_red(hosts, hostvars) and all(end in good for end in ends)
+    forward = not is_red(hosts, hostvars) and not left_behind(hostvars, tags)
+    return forward and all(end in good for end in ends)
 
 
 def nothing_back(hosts: list[str], hostvars: Any) -> bool:
@@ -75,6 +88,12 @@ def attested_by_host(hosts: list[str], hostvars: Any) -> dict[str, Any]:
     return {host: result["entries"] for host, result in told.items() if "entries" in result}
 
 
+def open_runs(hosts: list[str], hostvars: Any) -> list[str]:
+    """The runs that are unfinished on any of the hosts."""
+    seen = [hostvars[host].get("stagegate_observed") or {} for host in hosts]
+    return [str(one["unfinished"]["id"]) for one in seen if one.get("unfinished")]
+
+
 def wave_of(
     host: str, hosts: list[str], hostvars: Any, waves: list[Any], migration_class: str
 ) -> int:
@@ -83,12 +102,38 @@ def wave_of(
     return plan.wave_of(host, serving, waves, migration_class)
 
 
+def overlaps(hosts: list[str], hostvars: Any) -> list[str]:
+    """What hosts of a play claim twice: one sentence for each place with two names."""
+    claims: list[overlap.Claim] = []
+    for host in hosts:
+        mine = hostvars[host]
+        roots = {"state_root": f"{mine['state_root']}/{mine['system']}"}
+        roots["release_root"] = mine["release_root"]
+        machine = str((mine.get("stagegate_observed") or {}).get("machine", ""))
+        claims += overlap.claims_of(host, machine, roots, mine["stores"])
+    return [overlap.told(pair) for pair in overlap.overlapping(claims)]
+
+
 def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
     """True when users may have reached the new release of a store that this host only keeps."""
     if hostvars[host]["services"]:
         return False
     told = [hostvars[name].get("rollback_seen", {}) for name in hosts]
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
+
+
+def going_back(hosts: list[str], hostvars: Any) -> list[str]:
+    """The runs that a rollback is about: the one this command holds, or what the ledgers say."""
+    held = {str(hostvars[h]["stagegate_run"]["id"]) for h in hosts if is_held(hostvars[h])}
+    seen = [hostvars[name].get("rollback_seen", {}).get("observed", {}) for name in hosts]
+    holders = [str(told.get("holder") or "") for told in seen]
+    last = [str((told.get("last") or {}).get("id") or "") for told in seen]
+    return sorted(held) or reopening.going_back(holders, last)
+
+
+def is_held(mine: Any) -> bool:
+    """True for a host that this command has taken."""
+    return bool(mine.get("stagegate_run", {}).get("exclusive", False))
 
 
 def behind(mine: Any, fact: str, wanted: str) -> bool:
@@ -114,8 +159,12 @@ def not_back(hosts: list[str], hostvars: Any) -> list[str]:
 
 
 def is_lost(mine: Any) -> bool:
-    """True for a host that did not answer when the run was taken back."""
-    return bool((mine.get("rollback_seen") or {}).get("unreachable", False))
+    """True for a host that did not say how it stands when the run was taken back.
+
+    It was not reached, or nothing may be done on it any more: it may go on with the new release.
+    """
+    seen = mine.get("rollback_seen") or {}
+    return bool(seen.get("unreachable", False) or seen.get("failed", False))
 
 
 def lost_servers(hosts: list[str], hostvars: Any) -> list[str]:
@@ -212,7 +261,9 @@ class FilterModule:
             "watch_pace": watch_pace,
             "watch_lasting": watch_lasting,
             "asked": asked,
+            "overlaps": overlaps,
             "admitted_elsewhere": admitted_elsewhere,
+            "going_back": going_back,
             "not_back": not_back,
             "unheld": unheld,
             "migration_texts": plain(alembic_chain.text_patterns),
@@ -225,6 +276,8 @@ class FilterModule:
             "parts_by_host": parts_by_host,
             "attested_by_host": attested_by_host,
             "serves": plan.serves,
+            "open_runs": open_runs,
+            "plan_identity": plan.identity,
             "wave_of": plain(wave_of),
             "deployment_plan": plain(plan.deployment_plan),
         }

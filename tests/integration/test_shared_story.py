@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.story.stage import HOSTS, Stage
+from tests.integration.story.sudo import become_by_sudo, needs_sudo
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +143,30 @@ def test_a_lost_host_is_shut_out_and_put_back_when_it_returns(deployed: Stage) -
     assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
     assert deployed.acts("h2")[-1] == "rollback.open"
     assert deployed.locked() == []
+
+
+@needs_sudo
+def test_a_host_whose_sudo_is_narrowed_in_the_run_is_shut_out(deployed: Stage) -> None:
+    """Nothing can be done on it any more, so that it goes on with a release that must go."""
+    narrowed = become_by_sudo(deployed, "h2", until="gate.gate")
+    deployed.faults = {"h2": {**narrowed, "story_fails": ["gate.gate"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "root is not allowed to execute" in deployed.said()
+    assert "rollback.shut:h2" in deployed.acts("h1")
+    assert deployed.live() == {"h1": "1.0", "h2": "1.1", "h3": "1.0"}
+    assert deployed.locked() == ["h2"]
+    record = deployed.record()
+    assert (record["verdict"], record["exit"]) == ("unknown", 30)
+    deployed.faults = {}
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.locked() == []
+
+
+def test_a_door_that_does_not_close_stops_no_service(deployed: Stage) -> None:
+    deployed.faults = {"h2": {"story_fails": ["quiesce.close"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert "quiesce.close" in deployed.acts("h2")
+    assert "quiesce.hold" not in deployed.acts("h2")
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.record()["verdict"] == "restored"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from stagegate.conduct import open_run
+from stagegate.journal import Run
 from tests.integration.story.stage import HOSTS, Stage
 
 
@@ -100,6 +102,47 @@ def test_a_host_lost_in_wave_two_takes_the_reachable_ones_back(deployed: Stage, 
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
     assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []
+
+
+def test_a_resume_that_some_hosts_refuse_leaves_the_others_as_they_were(deployed: Stage) -> None:
+    deployed.faults = {"h2": {"story_loses": ["quiesce.hold"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    deployed.faults = {}
+    deployed.return_hosts()
+    run = deployed.record()["run"]
+    assert deployed.run("-e release_version=1.1", f"-e resume={run}") != 0
+    assert "it can only go on going back" in deployed.said()
+    assert deployed.locked() == ["h2"]
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert "rollback.start" in deployed.acts("h2")
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == []
+
+
+def test_a_rollback_beside_a_live_run_touches_no_host(deployed: Stage) -> None:
+    """The run that holds one host is at work elsewhere; the others have nothing of it."""
+    state = deployed.home / "h2/state/demo"
+    run = Run("20991231T000000Z-beef", 0, "demo", "h2", state, exclusive=False)
+    owner = {"operator": "night", "controller": "elsewhere", "controller_id": "elsewhere/b/1/2"}
+    open_run(run, {"kind": "deploy", "from": "1.0", "to": "1.1"}, owner, resume=False)
+    assert deployed.run(playbook="playbooks/rollback.yml") != 0
+    assert "at work less than two minutes ago" in deployed.said()
+    assert [a for h in HOSTS for a in deployed.acts(h)] == []
+    assert deployed.live() == everywhere("1.0")
+    assert deployed.locked() == ["h2"]
+
+
+def test_a_run_is_resumed_only_as_the_release_it_was_begun_for(deployed: Stage) -> None:
+    state = deployed.home / "h1/state/demo"
+    run = Run("20261122T000000Z-beef", 0, "demo", "h1", state, exclusive=False)
+    plan = {"kind": "deploy", "from": "1.0", "to": "1.1", "noop": False, "migrate": {}}
+    open_run(run, plan, {"controller_id": "elsewhere/b/1/2"}, resume=False)
+    (state / "heartbeat.json").unlink()
+    assert deployed.run("-e release_version=2.0", f"-e resume={run.id}") != 0
+    assert "was begun with to '1.1', this command says '2.0'" in deployed.said()
+    acted = [a for h in HOSTS for a in deployed.acts(h) if not a.startswith("preflight.")]
+    assert acted == []
+    assert deployed.locked() == ["h1"]
 
 
 def test_a_failing_rollback_fences_its_host_alone(deployed: Stage) -> None:

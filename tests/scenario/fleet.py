@@ -12,8 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stagegate.conduct import live_release
-from stagegate.history import last_change, unfinished
+from stagegate.history import last_change, live_release, unfinished
 from tests.lab import Lab
 from tests.lab.commands import wait_for
 from tests.scenario.deployment import Outcome

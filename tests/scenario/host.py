@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stagegate.conduct import live_release
-from stagegate.history import last_change, unfinished
+from stagegate.history import last_change, live_release, unfinished
 from stagegate.ledger import Entry
 from tests.scenario.load import Load
 from tests.scenario.member import Member

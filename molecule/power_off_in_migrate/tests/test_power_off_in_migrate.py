@@ -13,12 +13,12 @@ pytest_plugins = ["tests.scenario.fixtures"]
 DEPLOY = ("-e", "release_version=1.1", "-e", '{"gates": []}')
 
 
-def deploy_into_the_dark(stage: Stage, step: str) -> tuple[Outcome, str]:
+def deploy_into_the_dark(stage: Stage, step: str, *more: str) -> tuple[Outcome, str]:
     """Deploy 1.1 under load and take the power away when the step is announced; the run's id."""
     host = stage.host
     entries = len(host.ledger())
     with host.load():
-        running = stage.start("deploy.yml", *DEPLOY)
+        running = stage.start("deploy.yml", *DEPLOY, *more)
         host.wait_for(step, running, entries)
         host.machine.power_off()
         outcome = running.wait()
@@ -51,6 +51,20 @@ def test_it_is_taken_back_after_the_power_cut(stage: Stage, step: str) -> None:
     assert host.way_back(outcome) == "R0"
     assert smoke_counts(outcome, host.name) == (35, 35)
     assert host.look()["data"] == data
+    stage.assert_invariants("1.0")
+    assert not host.load().lost()
+
+
+def test_the_power_goes_twice_more_while_it_is_resumed(stage: Stage) -> None:
+    host = stage.host
+    _, run = deploy_into_the_dark(stage, "migrate.apply:memory")
+    for step in ("migrate.stage:memory", "migrate.apply:memory"):
+        _, again = deploy_into_the_dark(stage, step, "-e", f"resume={run}")
+        assert again == run
+        assert_held(host)
+    outcome = stage.roll_back()
+    assert outcome.rc == 0, str(outcome)
+    assert outcome.verdict == "restored", str(outcome)
     stage.assert_invariants("1.0")
     assert not host.load().lost()
 

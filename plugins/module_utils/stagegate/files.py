@@ -69,7 +69,15 @@ def write_json(path: StrPath, value: Any, mode: int = 0o600) -> None:
 
 def read_json(path: StrPath) -> Any:
     """The value in a JSON file. Raises FileNotFoundError, or ValueError when it is damaged."""
-    return json.loads(Path(path).read_bytes())
+    return parse_json(Path(path).read_bytes())
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of some JSON; ValueError also where it is nested more deeply than can be read."""
+    try:
+        return json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def switch_link(link: StrPath, target: str) -> None:

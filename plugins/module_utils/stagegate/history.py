@@ -1,8 +1,9 @@
 """What a host's ledger says of its runs: which one is open, what is live, which way leads back.
 
 Pure functions over entries. A run begins with its ``preflight.open`` entry and ends with a
-terminal one; a rollback on request opens its run again (``rollback.reopen``), so that everything a
-rollback needs is found among the entries of the run that it undoes.
+terminal one; a resume takes it up again (``preflight.resume``), and so does a rollback on request
+(``rollback.reopen``), so that everything a rollback needs is found among the entries of the run
+that it undoes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .ledger import Entry
+
+TAKEN_UP = (("preflight", "open"), ("preflight", "resume"), ("rollback", "reopen"))
+"""The entries with which a run begins, goes on, or begins to go back: none of these is its end."""
+
+STOPPING = {("quiesce", "hold"), ("rollback", "hold"), ("rollback", "fence")}
+"""The steps that stop services: once one is begun, going back means to start them again."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,17 @@ def summarize(run: str, entries: Sequence[Entry]) -> RunSummary:
             plan = dict(entry.state.get("plan") or {"kind": "deploy"})
         if entry.kind == "terminal":
             verdict = str(entry.state.get("verdict", "closed"))
-        elif (entry.phase, entry.step) == ("rollback", "reopen"):
+        elif (entry.phase, entry.step) in TAKEN_UP:
             verdict = ""
     return RunSummary(run, plan, verdict, tuple(entries))
+
+
+def before_taking_up(summary: RunSummary) -> RunSummary | None:
+    """A run as it stood before it was last taken up; None when that was its beginning."""
+    taken = [n for n, e in enumerate(summary.entries) if (e.phase, e.step) in TAKEN_UP]
+    if len(taken) < 2:
+        return None
+    return summarize(summary.id, summary.entries[: taken[-1]])
 
 
 def unfinished(entries: Iterable[Entry]) -> RunSummary | None:
@@ -67,6 +82,14 @@ def last_change(entries: Iterable[Entry]) -> RunSummary | None:
     """The last deployment that ended with a release live or put back, or None."""
     found = [s for s in runs(entries) if s.verdict in ("deployed", "restored", "fenced")]
     return found[-1] if found else None
+
+
+def live_release(last: RunSummary | None) -> str:
+    """The release that the last finished change left running; empty when there is none."""
+    if last is None:
+        return ""
+    key = {"deployed": "to", "restored": "from"}.get(last.verdict, "")
+    return str(last.plan.get(key) or "")
 
 
 @dataclass(frozen=True)
@@ -123,7 +146,7 @@ def way_back(summary: RunSummary | None, elsewhere: bool = False) -> WayBack:
         return WayBack(summary.id, "none", f"run {summary.id} ended as {summary.verdict}")
     begun = {(e.phase, e.step) for e in summary.entries}
     to = str(summary.plan.get("from") or "")
-    if ("quiesce", "hold") not in begun:
+    if not begun & STOPPING:
         return WayBack(summary.id, "R0", "the services were never stopped", to)
     if downgradable(summary, begun):
         reason = "its migration leads down again, as the rehearsal proved"

@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from .clock import Clock, SystemClock
-from .errors import BadInput, LockHeld, StagegateError, StepFailed
+from .errors import BadInput, Interrupted, LockHeld, StagegateError, StepFailed
 from .files import make_private_dir
 from .ledger import Entry, Ledger, append_entry, digest, read_ledger
 from .lock import Lock
+from .trouble import refusing_trouble, unwritten
 
 EVIDENCE_LIMIT = 256 * 1024
 """Bytes of evidence one entry may carry; more belongs in a file below ``evidence/<run>``."""
@@ -61,7 +62,13 @@ class Run:
                 exclusive=bool(params.get("exclusive", True)),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"the run context is incomplete: {error}") from error
+            raise BadInput(
+                f"the run context is incomplete: {error}",
+                now="nothing was done",
+                untouched="every service and all data",
+                next="begin by a playbook: ansible-playbook deploy.yml -i <inventory> "
+                "-e release_version=<version>",
+            ) from error
 
     @property
     def scratch(self) -> Path:
@@ -125,6 +132,7 @@ class Journal:
         self.run = run
         self.clock = clock
         self.ledger = ledger
+        self.lost: OSError | None = None
 
     @property
     def path(self) -> Path:
@@ -140,6 +148,11 @@ class Journal:
         """The entries of one run, of this one by default."""
         wanted = run or self.run.id
         return tuple(e for e in self.entries if e.run == wanted)
+
+    def unwritten(self, error: OSError) -> Interrupted:
+        """The words for an entry that the disk did not take."""
+        run = self.run
+        return unwritten(error, run.state, run.host, run.id if run.exclusive else "")
 
     def last_done(self, phase: str, name: str, run: str | None = None) -> Entry | None:
         """The last finished entry of a step, in this run by default."""
@@ -164,11 +177,18 @@ class Journal:
         try:
             yield step
         except StagegateError as error:
-            step.failed(error)
+            with contextlib.suppress(Interrupted):  # a full disk refuses this line as well
+                step.failed(error)
             raise
         except OSError as error:
-            failure = StepFailed(f"{phase}.{name} on {self.run.host}: {error}")
-            with contextlib.suppress(OSError):  # a full disk refuses this line as well
+            failure = StepFailed(
+                f"{phase}.{name} on {self.run.host}: {error}",
+                now="the step ended half-way; what it had begun is in the ledger",
+                untouched="what the steps after it would change",
+                next="a run goes back by itself; where it does not: "
+                "ansible-playbook playbooks/rollback.yml -i <inventory>",
+            )
+            with contextlib.suppress(Interrupted):
                 step.failed(failure)
             raise failure from error
         if not step.closed:
@@ -194,7 +214,12 @@ class Journal:
         state: dict[str, Any],
         evidence: dict[str, Any],
     ) -> None:
-        """Put one entry on the disk before returning."""
+        """Put one entry on the disk before returning.
+
+        Raises Interrupted when it is not there for certain; after that this journal writes no more.
+        """
+        if self.lost is not None:
+            raise self.unwritten(self.lost)
         entry = Entry(
             seq=len(self.entries) + 1,
             run=self.run.id,
@@ -214,7 +239,11 @@ class Journal:
         line = entry.line()
         if len(line) > EVIDENCE_LIMIT:
             raise AssertionError(f"the entry {phase}.{name} is too large: {len(line)} bytes")
-        self.ledger = append_entry(self.path, entry, self.ledger)
+        try:
+            self.ledger = append_entry(self.path, entry, self.ledger)
+        except OSError as error:
+            self.lost = error
+            raise self.unwritten(error) from error
 
 
 @contextlib.contextmanager
@@ -223,10 +252,11 @@ def step_lock(state: Path, deadline: float = 30.0) -> Iterator[None]:
 
     The kernel frees it when its holder dies, so that it can never be stale.
     """
-    make_private_dir(state, 0o711)
-    descriptor = os.open(
-        state / "step.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
+    with refusing_trouble(state):
+        make_private_dir(state, 0o711)
+        descriptor = os.open(
+            state / "step.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
     try:
         wait_for_flock(descriptor, state, deadline)
         yield
@@ -236,7 +266,7 @@ def step_lock(state: Path, deadline: float = 30.0) -> Iterator[None]:
 
 def wait_for_flock(descriptor: int, state: Path, deadline: float) -> None:
     """Take the lock as soon as it is free. (flock has no time-out of its own.)"""
-    end = time.monotonic() + deadline
+    end, pause = time.monotonic() + deadline, 0.001
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -249,7 +279,8 @@ def wait_for_flock(descriptor: int, state: Path, deadline: float) -> None:
                     untouched="this step was not begun",
                     next="wait for it to end, then run the same command again",
                 ) from error
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
 
 
 @contextlib.contextmanager
@@ -257,10 +288,12 @@ def open_journal(run: Run, deadline: float = 30.0, clock: Clock | None = None) -
     """Open the host's ledger for the steps of a run, fenced by its epoch."""
     clock = clock or SystemClock()
     with step_lock(run.state, deadline):
-        if run.exclusive:
-            check_fence(run)
-            Lock(run.state).beat(clock)
-        yield Journal(run, clock, read_ledger(run.state / "ledger.jsonl"))
+        with refusing_trouble(run.state, run.host, run.id if run.exclusive else ""):
+            if run.exclusive:
+                check_fence(run)
+                Lock(run.state).beat(clock)
+            ledger = read_ledger(run.state / "ledger.jsonl")
+        yield Journal(run, clock, ledger)
 
 
 def check_fence(run: Run) -> None:
@@ -274,5 +307,6 @@ def check_fence(run: Run) -> None:
         f"run {run.id} (epoch {run.epoch}) is fenced by epoch {stored} on {run.host}: {holder}",
         now="another controller has taken over, or the run was closed",
         untouched="this step was not begun",
-        next="let the other run finish; this one must not go on",
+        next="let the other run finish, this one must not go on; how it stands says "
+        "ansible-playbook playbooks/status.yml -i <inventory>",
     )

@@ -2,24 +2,25 @@
 
 One JSON object a line, chained by the hash of the line before and sealed by a CRC. An entry is on
 the disk (``fdatasync``) before the act that it announces: without it 25 of 25 power cuts lost
-entries, with it none. A torn last line is what a power cut leaves, and is dropped; anything wrong
-earlier is not, and the ledger is refused.
+entries, with it none. A last line with a broken seal is what a power cut leaves, and is dropped;
+anything else that is wrong is not, and the ledger is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from . import failpoint
 from .errors import BadInput
-from .files import StrPath, fsync_dir
+from .files import StrPath, fsync_dir, parse_json, write_atomic
 
 VERSION = 1
 KINDS = ("intent", "done", "failed", "observed", "terminal")
@@ -52,8 +53,8 @@ class Entry:
 
     def line(self) -> bytes:
         """The entry as it stands in the file, without the newline."""
-        body = canonical(asdict(self))
-        return canonical({**asdict(self), "crc": zlib.crc32(body)})
+        body = vars(self)
+        return canonical({**body, "crc": zlib.crc32(canonical(body))})
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,14 @@ class Ledger:
     valid_bytes: int
     torn: bytes
     head: str
+
+
+class BrokenSeal(ValueError):
+    """A line that is not whole: where it is the last one, a power cut tore it."""
+
+
+class OtherVersion(ValueError):
+    """A line whose form another version of this project made: it is whole, and not ours to read."""
 
 
 def canonical(value: Any) -> bytes:
@@ -81,7 +90,7 @@ def digest(value: Any) -> str:
 def read_ledger(path: StrPath) -> Ledger:
     """All entries, proved whole; a missing file is an empty ledger.
 
-    Raises BadInput when the chain is broken anywhere but in its last line.
+    Raises BadInput for anything but a torn last line.
     """
     place = Path(path)
     raw = place.read_bytes() if place.exists() else b""
@@ -93,62 +102,89 @@ def read_ledger(path: StrPath) -> Ledger:
         try:
             entry = parse_line(line, len(entries) + 1, head)
         except ValueError as error:
-            if last:
+            if last and isinstance(error, BrokenSeal):
                 break
-            raise BadInput(
-                f"the ledger {place} is damaged at line {number}: {error}",
-                now="the lines before it are whole; nothing was done",
-                untouched="every service and all data",
-                next=f"compare {place} with the records of the earlier runs; do not edit it",
-                code=30,
-            ) from error
+            raise unreadable(place, number, error) from error
         entries.append(entry)
         head = hashlib.sha256(line).hexdigest()
         offset += len(line) + 1
     return Ledger(tuple(entries), offset, raw[offset:], head)
 
 
+def unreadable(place: Path, number: int, error: ValueError) -> BadInput:
+    """The words for a ledger that is refused."""
+    if isinstance(error, OtherVersion):
+        return BadInput(
+            f"the ledger {place} is of another version at line {number}: {error}",
+            now="it was not changed; nothing was done",
+            untouched="every service and all data",
+            next="run the same command with the version of Stagegate that wrote it",
+        )
+    return BadInput(
+        f"the ledger {place} is damaged at line {number}: {error}",
+        now="the lines before it are whole; nothing was done",
+        untouched="every service and all data",
+        next=f"compare {place} with the records of the earlier runs; do not edit it",
+        code=30,
+    )
+
+
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
-    """One line as an entry. Raises ValueError saying which of its seals is broken."""
-    value = json.loads(line)
+    """One line as an entry. Raises ValueError saying what is wrong with it."""
+    try:
+        value = parse_json(line)
+    except ValueError as error:
+        raise BrokenSeal(f"no JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError("not an object")
-    crc = value.pop("crc", None)
-    if value.get("v") != VERSION:
-        raise ValueError(f"written by another version ({value.get('v')!r}, this is {VERSION})")
+        raise BrokenSeal("not an object")
+    crc, version = value.pop("crc", None), value.get("v")
+    if isinstance(version, int) and version != VERSION:
+        raise OtherVersion(f"its form is {version}, here it is {VERSION}")
     if crc != zlib.crc32(canonical(value)):
-        raise ValueError("its CRC does not match")
+        raise BrokenSeal("its CRC does not match")
     if value.get("seq") != seq:
         raise ValueError(f"entry {value.get('seq')} stands where {seq} must")
     if value.get("prev") != prev:
         raise ValueError("the chain from the line before is broken")
     if value.get("kind") not in KINDS:
-        raise ValueError(f"unknown kind {value.get('kind')!r}")
+        raise OtherVersion(f"unknown kind {value.get('kind')!r}")
+    if set(value) != {one.name for one in fields(Entry)}:
+        raise OtherVersion("its fields are others")
     return Entry(**value)
+
+
+def write_line(descriptor: int, line: bytes) -> None:
+    """Put a line on the disk, whole; raise OSError when that is not certain."""
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, "the ledger line was cut short")
+    sync = getattr(os, "fdatasync", os.fsync)
+    sync(descriptor)
 
 
 def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
     """Put one entry on the disk and give the ledger with it.
 
     The caller holds the step lock. A torn last line is kept beside the ledger before it is cut
-    off, for nothing is ever lost. A failed fsync raises OSError and is never tried again on the
-    same file: the kernel may call dirty pages clean after it.
+    off, for nothing is ever lost. A failed write or fsync raises OSError and is never tried again
+    on the same file: the kernel may call dirty pages clean after it. What was written of the line
+    is cut off, so that no later line stands behind it.
     """
     failpoint.reached("before", entry)
     place = Path(path)
     created = not place.exists()
     if ledger.torn:
-        place.with_name(f"ledger.torn-{ledger.valid_bytes}").write_bytes(ledger.torn)
+        write_atomic(place.with_name(f"ledger.torn-{ledger.valid_bytes}"), ledger.torn)
     line = entry.line()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(place, flags, 0o600)
     try:
         if ledger.torn:
             os.ftruncate(descriptor, ledger.valid_bytes)
-        if os.write(descriptor, line + b"\n") != len(line) + 1:
-            raise OSError(errno.ENOSPC, "the ledger line was cut short", str(place))
-        sync = getattr(os, "fdatasync", os.fsync)
-        sync(descriptor)
+        write_line(descriptor, line + b"\n")
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, ledger.valid_bytes)
+        raise
     finally:
         os.close(descriptor)
     if created:

@@ -132,12 +132,10 @@ def deployment_plan(
     whole = migration_class == "one_way" and migrate
     mend = [str(name) for name in nouns.get("mend") or ()]
     plain = [s["name"] for s in nouns["stores"] if "migrations" not in s] if whole else []
-    written = {name: noun for name, noun in nouns.items() if name != "mend"}
     return {
         "kind": "deploy",
         "from": live,
-        "to": version,
-        "digest": str(release.get("digest") or release.get("commit") or ""),
+        **identity(release, nouns),
         "migration_class": migration_class,
         "migrate": migrate,
         "freeze": [name for name in dict.fromkeys([*plain, *mend]) if name not in migrate],
@@ -147,8 +145,17 @@ def deployment_plan(
         "stores": [str(store["name"]) for store in nouns["stores"]],
         "code": release.get("kind") != "none",
         "secrets": bool(nouns.get("secrets")),
-        "inputs": digest(written)[:16],
         "noop": live == version and not migrate and not mend and running_well,
+    }
+
+
+def identity(release: Mapping[str, Any], nouns: Mapping[str, Any]) -> dict[str, str]:
+    """What makes a deployment this one: a run is resumed only with the same."""
+    written = {name: noun for name, noun in nouns.items() if name != "mend"}
+    return {
+        "to": str(release["version"]),
+        "digest": str(release.get("digest") or release.get("commit") or ""),
+        "inputs": digest(written)[:16],
     }
 
 

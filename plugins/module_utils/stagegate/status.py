@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .conduct import live_release
+from .clock import SystemClock
 from .gates.watch import judge_window, next_look, standing_watch
-from .history import last_change, unfinished
+from .history import last_change, live_release, unfinished
 from .journal import Run
 from .ledger import Entry, read_ledger
-from .lock import Lock
+from .lock import STALE_AFTER, Lock, told_silence
 
 GOOD, BAD, UNKNOWN = "good", "bad", "unknown"
 BACKUP_AGE = 26.0
@@ -42,6 +42,7 @@ def read_standing(run: Run, now: float) -> dict[str, Any]:
         "unfinished": left.id if left else "",
         "held_by": str((owner or {}).get("run") or ""),
         "operator": str((owner or {}).get("operator") or ""),
+        "silence": Lock(run.state).silence(SystemClock()),
         "backups": last_backups(entries, now),
         "windows": windows_of(entries, now),
     }
@@ -104,11 +105,19 @@ def release_line(standing: Mapping[str, Any]) -> Line:
     """What the ledger calls live, and who is at work on it."""
     live, left = standing["release"], standing["unfinished"]
     if left:
-        return Line("release", BAD, f"run {left} is unfinished, {standing['operator']} began it")
+        words = f"run {left} is unfinished, {standing['operator']} began it; {silence(standing)}"
+        return Line("release", BAD, words)
     if not live:
         return Line("release", UNKNOWN, "the ledger knows of no live release")
     held = f"; run {standing['held_by']} holds the lock" if standing["held_by"] else ""
     return Line("release", BAD if held else GOOD, f"{live} is live{held}")
+
+
+def silence(standing: Mapping[str, Any]) -> str:
+    """How long the run that holds the system has been silent, and what that means."""
+    silent = standing["silence"]
+    over = silent is None or silent > STALE_AFTER
+    return told_silence(silent) + (": nobody is known to be at work" if over else "")
 
 
 def service_line(name: str, told: Mapping[str, Any], standing: Mapping[str, Any]) -> Line:

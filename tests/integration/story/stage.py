@@ -43,7 +43,7 @@ class Stage:
     waves: list[Any] = field(default_factory=lambda: [1, 1, "100%"])
     migration_class: str = "compatible"
     shared: bool = False
-    faults: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     nouns: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -134,6 +134,8 @@ class Stage:
                 "ANSIBLE_CONNECTION_PLUGINS": str(STORY / "connection"),
                 "ANSIBLE_STDOUT_CALLBACK": "default",
                 "ANSIBLE_DEPRECATION_WARNINGS": "0",
+                # Nobody needs to become anybody on this machine, but a row may have it so.
+                "ANSIBLE_BECOME_ALLOW_SAME_USER": "1",
             },
         )
         self.events = list(done.events)

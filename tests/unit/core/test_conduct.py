@@ -18,6 +18,7 @@ from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
 
 PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "digest": "d", "inputs": "i"}
+NEXT = {**PLAN, "from": "1.1", "to": "1.2"}
 OWNER = {"operator": "night", "controller": "c1", "controller_id": "c1/boot/1/2", "started": "now"}
 DEAD = {**OWNER, "controller_id": "c1/boot/9/9", "dead": ["c1/boot/1/2"]}
 
@@ -104,7 +105,7 @@ def test_closing_frees_the_system_and_closing_twice_adds_nothing(state: Path) ->
     first = conduct.close_run(run, "deployed", {})
     assert Lock(state).owner() is None
     assert first[-1]["kind"] == "terminal"
-    assert begin(state, "run-2").epoch == 2
+    assert begin(state, "run-2", NEXT).epoch == 2
 
 
 def test_a_fenced_run_keeps_its_lock(state: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_controller_killed_between_terminal_and_unlock_blocks_nobody(state: Pa
     run = begin(state)
     with open_journal(run) as journal:
         journal.note("report", "close", state={"verdict": "deployed"}, kind="terminal")
-    assert begin(state, "run-2").epoch == 2
+    assert begin(state, "run-2", NEXT).epoch == 2
 
 
 def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Path) -> None:
@@ -133,6 +134,7 @@ def test_a_controller_killed_between_lock_and_first_entry_is_forgotten(state: Pa
 def test_a_lock_that_cannot_be_read_counts_as_held(state: Path) -> None:
     begin(state)
     (state / "lock/owner.json").write_bytes(b"{torn")
+    assert Lock(state).owner() == {"run": "unknown"}
     with pytest.raises(LockHeld):
         begin(state, "run-2")
 
@@ -153,6 +155,122 @@ conduct.open_run(Run("r", 0, "demo", "h", Path(sys.argv[1]), False), {}, {}, Fal
     assert done.returncode != 0
     assert "File too large" in done.stderr
     assert "holds this system" not in done.stderr
+
+
+def test_a_lock_that_lost_its_owners_record_counts_as_held(state: Path) -> None:
+    begin(state)
+    (state / "lock/owner.json").unlink()
+    assert Lock(state).owner() == {"run": "unknown"}
+    with pytest.raises(LockHeld):
+        begin(state, "run-2")
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1", "1.5"])
+def test_a_damaged_epoch_is_told_and_taken_for_none(state: Path, text: str) -> None:
+    state.mkdir()
+    (state / "epoch").write_text(text)
+    with pytest.raises(BadInput, match="does not hold a number"):
+        begin(state)
+
+
+def test_a_late_step_of_a_closed_run_is_refused(state: Path) -> None:
+    run = begin(state)
+    conduct.close_run(run, "deployed", {})
+    with pytest.raises(LockHeld, match="nobody holds it"), open_journal(run):
+        pass
+    Lock(state).acquire("run-2", OWNER)
+    (state / "epoch").write_text(f"{run.epoch}\n")
+    with pytest.raises(LockHeld, match="run run-2 holds it"), open_journal(run):
+        pass
+
+
+def test_a_command_that_comes_again_after_its_run_has_ended_is_refused(state: Path) -> None:
+    conduct.close_run(begin(state), "refused", {})
+    with pytest.raises(Refused, match="came twice"):
+        begin(state)
+    assert Lock(state).owner() is None
+
+
+def test_a_plan_for_a_release_that_is_no_longer_live_is_refused(state: Path) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    with pytest.raises(Refused, match="but run run-1 ended meanwhile"):
+        begin(state, "run-2")
+    assert Lock(state).owner() is None
+
+
+def resume(state: Path, run: str, plan: dict[str, str] | None = None) -> Run:
+    epoch = conduct.open_run(context(state, run), plan or PLAN, DEAD, resume=True)
+    return context(state, run, epoch, exclusive=True)
+
+
+def test_a_run_is_not_resumed_where_a_later_one_went_on(state: Path) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    conduct.close_run(begin(state, "run-2", NEXT), "refused", {})
+    conduct.close_run(resume(state, "run-1"), "deployed", {})
+    conduct.close_run(begin(state, "run-3", NEXT), "deployed", {})
+    with pytest.raises(Refused, match="run run-3 came after it"):
+        resume(state, "run-1")
+
+
+def test_a_run_that_is_taken_up_again_holds_its_system(state: Path) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    resume(state, "run-1")
+    left = unfinished(read_ledger(state / "ledger.jsonl").entries)
+    assert left is not None
+    assert left.id == "run-1"
+    with pytest.raises(LockHeld, match="run-1"):
+        begin(state, "run-2", NEXT)
+
+
+@pytest.mark.parametrize(
+    ("ended", "verdict", "holder"),
+    [("", "", "run-1"), ("deployed", "deployed", None), ("refused", "refused", None)],
+)
+def test_a_resume_that_is_refused_elsewhere_leaves_the_run_as_it_stood(
+    state: Path, ended: str, verdict: str, holder: str | None
+) -> None:
+    run = begin(state)
+    did(run, HOLD, CODE, START)
+    if ended:
+        conduct.close_run(run, ended, {})
+    conduct.close_run(resume(state, "run-1"), "refused", {})
+    assert runs(read_ledger(state / "ledger.jsonl").entries)[-1].verdict == verdict
+    assert (Lock(state).owner() or {}).get("run") == holder
+
+
+def test_a_late_step_forward_is_fenced_once_the_run_goes_back(state: Path) -> None:
+    run = begin(state)
+    held, _ = reopening.reopen_run(run, OWNER, False)
+    assert (held.id, held.epoch) == (run.id, run.epoch + 1)
+    with pytest.raises(LockHeld, match="is fenced by epoch 2"), open_journal(run):
+        pass
+    with pytest.raises(LockHeld, match="is fenced by epoch 2"):
+        reopening.reopen_run(run, OWNER, False)
+
+
+def test_a_rollback_leaves_a_host_that_its_run_had_not_reached(state: Path) -> None:
+    run = begin(state)
+    did(run, HOLD, CODE, START)
+    conduct.close_run(run, "deployed", {})
+    _, way = reopening.reopen_run(context(state, "run-3"), OWNER, False, ["run-2"])
+    assert (way["name"], way["run"]) == ("none", "run-1")
+    assert Lock(state).owner() is None
+
+
+GOING_BACK = [
+    # the runs that hold a host, the last changes -> the runs that go back
+    (["", ""], ["run-1", "run-2"], ["run-2"]),
+    (["", "run-2"], ["run-1", "run-1"], ["run-2"]),
+    (["run-3", "run-2"], ["run-1", "run-1"], ["run-2", "run-3"]),
+    ([], [], []),
+]
+
+
+@pytest.mark.parametrize(("holders", "last", "expected"), GOING_BACK)
+def test_a_rollback_is_about_the_runs_that_hold_a_host_or_the_newest(
+    holders: list[str], last: list[str], expected: list[str]
+) -> None:
+    assert reopening.going_back(holders, last) == expected
 
 
 def test_smoke_is_green_only_when_exactly_all_pass(state: Path) -> None:
@@ -179,6 +297,7 @@ WAYS = [
     # steps begun, migration class, former release -> way, hold, data, keep, count
     ([("backup", "store:m")], "compatible", "1.0", ("R0", False, False, False, False)),
     ([HOLD], "compatible", "1.0", ("R0", True, True, False, False)),
+    ([("rollback", "fence")], "compatible", "1.0", ("R0", True, True, False, False)),
     ([HOLD, ("migrate", "stage:m")], "one_way", "1.0", ("R0", True, True, False, False)),
     ([HOLD, DATA], "one_way", "1.0", ("R1", True, True, False, False)),
     ([HOLD, DATA, CODE], "compatible", "1.0", ("R1", True, True, False, False)),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stagegate.errors import BadInput, LockHeld, StepFailed
 from stagegate.journal import Journal, Run, open_journal
-from stagegate.ledger import read_ledger
+from stagegate.ledger import Entry, canonical, parse_line, read_ledger
 
 
 @pytest.fixture
@@ -51,6 +54,13 @@ def flipped(line: bytes) -> bytes:
     return line[:40] + bytes([line[40] ^ 1]) + line[41:]
 
 
+def resealed(line: bytes, **changed: object) -> bytes:
+    """A line that somebody else wrote whole: its CRC is right."""
+    value = {**json.loads(line), **changed}
+    del value["crc"]
+    return canonical({**value, "crc": zlib.crc32(canonical(value))})
+
+
 MUTATIONS = {
     "a flipped bit": lambda lines: [flipped(lines[0]), *lines[1:]],
     "a deleted line": lambda lines: [lines[0], *lines[2:]],
@@ -58,7 +68,9 @@ MUTATIONS = {
     "a line twice": lambda lines: [lines[0], lines[0], *lines[1:]],
     "a line cut short": lambda lines: [lines[0], lines[1][:50], *lines[2:]],
     "an empty line": lambda lines: [lines[0], b"", *lines[1:]],
-    "another version": lambda lines: [lines[0].replace(b'"v":1', b'"v":2'), *lines[1:]],
+    "nothing but brackets": lambda lines: [b"[" * 3000, *lines[1:]],
+    "the last line twice": lambda lines: [*lines, lines[-1]],
+    "a line of another ledger": lambda lines: [*lines[:-1], resealed(lines[-1], prev="f" * 64)],
     "not an object": lambda lines: [b"[]", *lines[1:]],
 }
 
@@ -71,6 +83,64 @@ def test_damage_before_the_last_line_is_refused_with_its_line(run: Run, name: st
     with pytest.raises(BadInput, match="damaged at line") as caught:
         read_ledger(path)
     assert caught.value.code == 30
+
+
+OTHERS = {
+    "a newer form": {"v": 2},
+    "an older form": {"v": 0},
+    "a kind that is not known here": {"kind": "compensate"},
+    "a field that is not known here": {"shard": 1},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_line_of_another_version_is_refused_also_at_the_end(
+    run: Run, name: str, place: int
+) -> None:
+    """It is whole and not torn: cutting it off would lose what another version knows."""
+    path = written(run, 4)
+    lines = path.read_bytes().split(b"\n")[:-1]
+    lines[place] = resealed(lines[place], **OTHERS[name])
+    before = b"\n".join(lines) + b"\n"
+    path.write_bytes(before)
+    with pytest.raises(
+        BadInput, match=f"of another version at line {len(lines[:place]) + 1}"
+    ) as caught:
+        written(run)
+    assert caught.value.code == 12
+    assert "version of Stagegate that wrote it" in caught.value.next
+    assert path.read_bytes() == before
+
+
+def test_a_line_that_was_torn_inside_is_dropped_and_kept_aside_for_root_alone(run: Run) -> None:
+    """A power cut may keep the end of a line and lose a page of its middle."""
+    path = written(run)
+    lines = path.read_bytes().split(b"\n")[:-1]
+    torn = lines[-1][:60] + bytes(40) + lines[-1][100:]
+    path.write_bytes(b"\n".join([*lines[:-1], torn]) + b"\n")
+    with open_journal(run) as journal:
+        journal.note("backup", "after the cut")
+    assert [e.step for e in read_ledger(path).entries] == ["step-0", "step-1", "after the cut"]
+    (kept,) = path.parent.glob("ledger.torn-*")
+    assert kept.read_bytes() == torn + b"\n"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+SEALED = Entry(2, "run-1", 1, "host1", "backup", "seen", "done", prev="a" * 64)
+BROKEN_SEALS = {
+    "its CRC does not match": (SEALED.line().replace(b"host1", b"host2"), 2, "a" * 64),
+    "entry 2 stands where 3 must": (SEALED.line(), 3, "a" * 64),
+    "the chain from the line before is broken": (SEALED.line(), 2, "b" * 64),
+    "unknown kind 'forged'": (replace(SEALED, kind="forged").line(), 2, "a" * 64),
+}
+
+
+@pytest.mark.parametrize("words", BROKEN_SEALS)
+def test_each_seal_of_a_line_is_proved_by_itself(words: str) -> None:
+    assert parse_line(SEALED.line(), 2, "a" * 64) == SEALED
+    with pytest.raises(ValueError, match=words):
+        parse_line(*BROKEN_SEALS[words])
 
 
 def test_an_intent_is_on_the_disk_before_the_act_and_a_failure_after_it(run: Run) -> None:

@@ -122,6 +122,28 @@ def test_refuses_and_leaves_nothing_behind(name: str, host: Host) -> None:
     assert not Path("/etc/cron.d/x").exists()
 
 
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1755])
+def test_setuid_is_refused_by_its_name(mode: int) -> None:
+    members = remoded(1, mode)
+    with pytest.raises(BadInput, match="carries setuid, setgid or sticky"):
+        read_archive(io.BytesIO(raw_tar(members)))
+
+
+NO_FILES = {
+    "a symbolic link": "lib/out is a symbolic link",
+    "a hard link": "lib/shadow is a hard link",
+    "a device": "lib/null is a device",
+    "a block device": "lib/sda is a device",
+    "a pipe": "lib/pipe is a pipe",
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_what_is_no_file_is_refused_by_its_kind(name: str) -> None:
+    with pytest.raises(BadInput, match=NO_FILES[name]):
+        read_archive(io.BytesIO(raw_tar(SPOILT[name]())))
+
+
 def test_accepts_what_the_table_spoils(host: Host) -> None:
     request = host.request("1.1", raw_tar(good_members()))
     assert inspect(request)["files"] == len(FILES)
@@ -251,4 +273,12 @@ def test_a_sparse_file_is_refused(host: Host) -> None:
     members = good_members()
     members[1][0].type = tarfile.GNUTYPE_SPARSE
     with pytest.raises(BadInput):
+        read_archive(io.BytesIO(raw_tar(members)))
+
+
+def test_a_file_that_says_it_is_larger_than_its_bytes_is_refused() -> None:
+    members = good_members()
+    size = members[1][0].size
+    members[1][0].pax_headers = {"GNU.sparse.map": f"0,{size}", "GNU.sparse.size": str(size)}
+    with pytest.raises(BadInput, match="is of an unknown kind"):
         read_archive(io.BytesIO(raw_tar(members)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stagegate.errors import StepFailed
+from stagegate.journal import open_journal
 from stagegate.service.guard import guard_stands
 from stagegate.service.health import Answer
 from stagegate.service.hold import fence, hold
@@ -102,6 +103,22 @@ def test_fails_while_a_process_survives_everything(host: Host, manager: FakeMana
     assert entries(host.fleet.run)[-1].kind == "failed"
 
 
+def test_a_service_that_comes_back_while_another_is_stopped_fails_the_step(
+    host: Host, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = manager.stop
+
+    def stop_and_bring_back(name: str) -> None:
+        stop(name)
+        if name == "abathur-api":
+            manager.states["abathur-workers"] = RUNNING
+
+    monkeypatch.setattr(manager, "stop", stop_and_bring_back)
+    with pytest.raises(StepFailed, match="abathur-workers on abathur1 cannot be stopped"):
+        hold(host, check_mode=False)
+    assert guard_stands(host.fleet.run)
+
+
 def test_check_mode_tells_and_touches_nothing(host: Host, manager: FakeManager) -> None:
     assert hold(host, check_mode=True)["changed"]
     assert not guard_stands(host.fleet.run)
@@ -158,3 +175,24 @@ def test_fence_holds_and_says_so(host: Host) -> None:
     last = entries(host.fleet.run)[-1]
     assert (last.phase, last.step, last.state) == ("rollback", "fence", {"fenced": True})
     assert not fence(host, check_mode=False)["changed"]
+
+
+def test_what_a_fence_stopped_is_known_to_the_next_rollback(host: Host) -> None:
+    fence(host, check_mode=False)
+    back = hold(replace(host, fleet=replace(host.fleet, phase="rollback")), check_mode=False)
+    assert back["was"]["abathur-api"]["active"]
+
+
+def test_after_a_fence_that_was_killed_a_rollback_holds_again(
+    host: Host, manager: FakeManager, answers: Answers
+) -> None:
+    back = replace(host, fleet=replace(host.fleet, phase="rollback"))
+    hold(back, check_mode=False)
+    answers.clear()
+    for port in (8000, 8001):
+        answers[port] = started(manager, port)
+    start(back, check_mode=False)
+    with open_journal(host.fleet.run) as journal:
+        journal.append("rollback", "fence", "intent", "", {}, {})
+    assert hold(back, check_mode=False)["changed"]
+    assert not manager.states["abathur-api"].running

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from stagegate.errors import Refused, StagegateError, StepFailed
+from stagegate.errors import BadInput, Refused, StagegateError, StepFailed
 from stagegate.sqlite import drill, snapshot
+from stagegate.sqlite.backup import clear
 from stagegate.store import space
 from tests.unit.sqlite.helpers import (
     HOLDER,
@@ -28,6 +29,14 @@ from tests.unit.sqlite.helpers import (
     make_site,
     process,
 )
+
+
+def test_a_finished_backup_is_never_written_over(site: Site) -> None:
+    site.do("backup")
+    before = (site.backup / "app.db").read_bytes()
+    with pytest.raises(BadInput, match="holds a finished backup already"):
+        clear(site.backup)
+    assert (site.backup / "app.db").read_bytes() == before
 
 
 def test_says_what_it_copied(site: Site) -> None:

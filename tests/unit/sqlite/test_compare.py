@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from stagegate.errors import BadInput, StepFailed
 from stagegate.sqlite.compare import TableChange, compare_databases
+from stagegate.sqlite.drill import refuse_damage
 from stagegate.sqlite.expect import read_declared
 from stagegate.sqlite.rest import copy_at_rest
 from tests.unit.sqlite.helpers import Site, change, fill, kill_with_full_wal, make_site
@@ -285,6 +287,23 @@ def test_a_damaged_copy_is_found(site: Site) -> None:
         handle.write(bytes(4096))
     with pytest.raises(StepFailed, match=r"pragma integrity_check|malformed"):
         site.do("compare")
+
+
+def test_an_index_that_lost_its_rows_is_found_though_every_row_is_there(site: Site) -> None:
+    place = Path(site.do("backup")["state"]["scratch"])
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX idx_entries_key ON entries (id)' "
+            "WHERE name = 'idx_entries_key'"
+        )
+        connection.commit()
+    store = SimpleNamespace(name="memory", accepted_violations=0)
+    with (
+        closing(sqlite3.connect(place)) as connection,
+        pytest.raises(StepFailed, match=r"is damaged \(pragma integrity_check\).*idx_entries_key"),
+    ):
+        refuse_damage(store, connection, "the copy")
 
 
 def test_a_copy_in_wal_mode_with_a_wal_is_read_whole(site: Site) -> None:

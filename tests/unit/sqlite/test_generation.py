@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stagegate.errors import StepFailed
 from stagegate.sqlite import forward
+from stagegate.sqlite.rest import fold
 from tests.unit.sqlite.helpers import (
     HOLDER,
     OLD,
@@ -240,6 +243,18 @@ def test_refuses_to_seal_while_the_migration_still_runs(site: Site) -> None:
         pytest.raises(StepFailed, match="is still open"),
     ):
         site.do("seal")
+
+
+def test_what_somebody_else_has_open_is_not_folded(tmp_path: Path) -> None:
+    place = tmp_path / "app.db"
+    with closing(sqlite3.connect(place)) as other:
+        other.execute("PRAGMA journal_mode = wal")
+        other.execute("CREATE TABLE t (a)")
+        other.commit()
+        other.execute("SELECT * FROM t").fetchall()
+        with pytest.raises(StepFailed, match="left beside it after a clean close"):
+            fold(place, "wal")
+    fold(place, "wal")
 
 
 @pytest.mark.parametrize("how", ["symbolic", "hard"])

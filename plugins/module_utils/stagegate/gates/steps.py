@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..conduct import live_release
 from ..errors import GateRed, GateUnknown, Refused, StagegateError
-from ..history import last_change
+from ..history import last_change, live_release
 from ..journal import Journal, Run, Step, open_journal
 from ..ledger import read_ledger
 from .baseline import ABSENT, MEASURED, MEASURING, Baseline, from_state

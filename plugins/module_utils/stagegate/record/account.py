@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ..history import TAKEN_UP
 from .text import bounded, number
 
 Entry = dict[str, Any]
@@ -18,8 +19,6 @@ Entry = dict[str, Any]
 OPENING = "intent"
 CLOSING = ("done", "failed")
 KINDS = (OPENING, *CLOSING, "observed", "terminal")
-TAKEN_UP = (("preflight", "open"), ("preflight", "resume"), ("rollback", "reopen"))
-"""The entries with which a run begins, goes on, or begins to go back."""
 TEXTS = ("phase", "step", "kind")
 MOST_ENTRIES = 20_000
 """Entries of one run on one host; a run of this project writes some dozens."""

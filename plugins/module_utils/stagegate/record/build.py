@@ -9,6 +9,7 @@ from typing import Any
 
 from .account import Account, iso, mapping, read_account
 from .checklist import Proved, bind
+from .clocks import clock_notes
 from .evidence import backups, baseline_notes, data_state, gate_results, going_back
 from .message import four_parts
 from .signed import awaited, plan_signed, sign_offs
@@ -58,7 +59,7 @@ def build_record(
         "started": iso(min(moments, default=None)),
         "ended": iso(max(moments, default=None)),
         "message": four_parts(verdict, endings, accounts, cause, told),
-        "notes": baseline_notes(accounts),
+        "notes": {**baseline_notes(accounts), **clock_notes(accounts)},
         "hosts": {
             a.host: host_record(a, e, smoke[a.host], facts.get("gates"))
             for a, e in zip(accounts, endings)

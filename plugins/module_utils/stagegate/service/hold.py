@@ -37,10 +37,7 @@ def hold(host: Host, check_mode: bool) -> dict[str, Any]:
         changed = not held and not started_since(journal, phase)
         if check_mode:
             return {"changed": changed, "held": held}
-        was = found_before(journal)
-        if was is None:
-            was = observe(host, names)
-            journal.note(phase, STEP, state={"was": was})
+        was = remember_found(host, journal, names)
         with journal.step(phase, STEP, {"services": list(names)}) as step:
             evidence = hold_now(host, names) if changed else {}
             step.done(state={"was": was}, evidence=evidence)
@@ -48,13 +45,17 @@ def hold(host: Host, check_mode: bool) -> dict[str, Any]:
 
 
 def fence(host: Host, check_mode: bool) -> dict[str, Any]:
-    """Hold the services for a person. Journal step ("rollback", "fence"), state {fenced: true}."""
+    """Hold the services for a person. Journal step ("rollback", "fence"), state {fenced: true}.
+
+    What ran is written down first, as by ``hold``: a later rollback starts it again.
+    """
     run = host.fleet.run
     with journal_for(run, check_mode) as journal:
         names = all_names(host, journal.entries)
         changed = not guard_stands(run) or bool(unstopped(host, names))
         if check_mode:
             return {"changed": changed}
+        remember_found(host, journal, names)
         with journal.step("rollback", "fence", {"services": list(names)}) as step:
             evidence = hold_now(host, names)
             step.done(state={"fenced": True}, evidence=evidence)
@@ -62,7 +63,10 @@ def fence(host: Host, check_mode: bool) -> dict[str, Any]:
 
 
 def started_since(journal: Journal, phase: str) -> bool:
-    """Tell whether this run has held its services in this phase and started them again since."""
+    """Tell whether this run has held its services in this phase and started them again since.
+
+    A fence stops them once more, however far it came.
+    """
     begun = "rollback" if phase == "rollback" else "restart"
     held = started = 0
     for entry in journal.of_run():
@@ -70,7 +74,18 @@ def started_since(journal: Journal, phase: str) -> bool:
             held = entry.seq
         if entry.kind == "done" and (entry.phase, entry.step) == (begun, "start"):
             started = entry.seq
+        if (entry.phase, entry.step) == ("rollback", "fence"):
+            started = 0
     return 0 < held < started
+
+
+def remember_found(host: Host, journal: Journal, names: tuple[str, ...]) -> dict[str, Any]:
+    """The services as this run first found them, written down before they are first stopped."""
+    was = found_before(journal)
+    if was is None:
+        was = observe(host, names)
+        journal.note(host.fleet.phase, STEP, state={"was": was})
+    return was
 
 
 def found_before(journal: Journal) -> dict[str, Any] | None:

@@ -1,4 +1,7 @@
-"""The local connection, with a host that can be lost: gone as soon as its file `lost` exists."""
+"""The local connection, with a host that can be lost, and an answer that can be cut off.
+
+A host is gone as soon as its file `lost` exists, or the path exists that it was told to go with.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,10 @@ options:
   story_home:
     description: The folder that plays the host.
     vars: [{name: story_home}]
+  story_lost_with:
+    description: The host is gone as soon as this path exists, and stays so.
+    default: ""
+    vars: [{name: story_lost_with}]
   become_success_timeout:
     description: As the local connection has it; nobody becomes anybody here.
     type: int
@@ -35,6 +42,9 @@ class Connection(Local):
 
     def exec_command(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command, unless the host is lost."""
-        if (Path(self.get_option("story_home")) / "lost").exists():
+        lost = Path(self.get_option("story_home")) / "lost"
+        if self.get_option("story_lost_with") and Path(self.get_option("story_lost_with")).exists():
+            lost.touch()
+        if lost.exists():
             raise AnsibleConnectionFailure("the host is lost, as the test asks")
         return super().exec_command(*args, **kwargs)
