@@ -16,7 +16,6 @@ from stagegate.files import switch_link
 from stagegate.history import WayBack
 from stagegate.journal import Journal, Run, open_journal
 from stagegate.ledger import read_ledger
-from stagegate.record.verdict import REFUSALS
 from stagegate.service.guard import guard_stands, lift_guard, raise_guard
 from stagegate.service.hold import found_before, started_since
 from stagegate.store.steps import entries_of, last_state, needed_state
@@ -28,8 +27,6 @@ STATE = "/state/demo"
 DATA, CODE = "/srv/data", "/srv/code"
 OLDER, OLD, NEW = "0.9", "1.0", "1.1"
 FIRST = "gen-0"
-
-__all__ = ["REFUSALS", "Call", "Context", "Host", "Violation"]
 
 
 class Violation(Exception):

@@ -56,7 +56,7 @@ class Trial:
             failed, words = self.run(guard.tests)
         finally:
             self.write(place, before)
-        return time.monotonic() - begun, failed if not words else [], words or "nothing noticed"
+        return time.monotonic() - begun, failed, words or "nothing noticed"
 
     def write(self, place: Path, text: str) -> None:
         """Write a file under a new time stamp, so that nothing compiled from the last is used."""
@@ -90,6 +90,6 @@ class Trial:
         cases = list(ElementTree.parse(report).iter("testcase"))
         failed = [str(case.get("name")) for case in cases if case.find("failure") is not None]
         errors = [str(case.get("name")) for case in cases if case.find("error") is not None]
-        if errors or not cases:
-            return failed, f"could not be run: {', '.join(errors) or done.stdout[-300:]}"
+        if not failed and (errors or not cases):
+            return [], f"could not be run: {', '.join(errors) or done.stdout[-300:]}"
         return failed, ""
