@@ -18,7 +18,6 @@ from stagegate.plan import PHASES, takes_lock
 from stagegate.signing.model import faults
 from stagegate.validate import (
     RUN,
-    UNSAFE,
     VERSION,
     Problem,
     check_names,
@@ -65,8 +64,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         problems = (
-            extra_variable_problems(variables)
-            or phase_problems(list(variables.get("ansible_run_tags", [])))
+            phase_problems(list(variables.get("ansible_run_tags", [])))
             or self.system_problems(variables)
         )
         if problems:
@@ -114,11 +112,11 @@ class ActionModule(ActionBase):
         """What is wrong with the wanted release, before anything is rendered from it."""
         releases = variables.get("releases")
         known = [str(name) for name in releases] if isinstance(releases, Mapping) else []
-        run = str(variables.get("run", ""))
-        if run and not RUN.fullmatch(run):
-            return [
-                Problem("run", f"{shown(run)} is no run: it is the name of a folder of artifacts")
-            ]
+        for name in ("run", "resume"):
+            run = str(variables.get(name, ""))
+            if run and not RUN.fullmatch(run):
+                reason = f"{shown(run)} is no run: it is the name of a folder of artifacts"
+                return [Problem(name, reason)]
         version = variables.get("release_version")
         if version is None:
             hint = f"known releases: {', '.join(known)}" if known else ""
@@ -164,23 +162,6 @@ def system_options(traffic_manager: str) -> dict[str, Any]:
     options["release"]["by_kind"] = driver_options("release")
     options["traffic"]["options"] = role_options(f"traffic_{traffic_manager}", "noun")
     return options
-
-
-def extra_variable_problems(variables: Mapping[str, Any]) -> list[Problem]:
-    """Template markers in what the command line gave: they would run on this machine.
-
-    And what Ansible cut off there: it reads a value up to its first space, unless it is quoted.
-    """
-    problems = []
-    for given in context.CLIARGS.get("extra_vars") or ():
-        text = Path(given[1:]).read_text() if str(given).startswith("@") else str(given)
-        if UNSAFE.search(text.replace("\n", " ")):
-            problems.append(Problem("--extra-vars", f"{shown(text)} has a template marker"))
-    if "_raw_params" in variables:
-        text = shown(variables["_raw_params"])
-        hint = 'a value with a space: -e "name=\'one two\'", or -e \'{"name": "one two"}\''
-        problems.append(Problem("--extra-vars", f"{text} belongs to no variable", hint))
-    return problems
 
 
 def phase_problems(tags: list[str]) -> list[Problem]:

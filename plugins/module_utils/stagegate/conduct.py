@@ -7,6 +7,7 @@ from typing import Any
 
 from .clock import Clock, SystemClock
 from .errors import BadInput, GateRed, LockHeld, Refused
+from .exposure import refuse_exposed
 from .history import RunSummary, admitted, last_change, summarize, unfinished
 from .journal import Journal, Run, open_journal, step_lock
 from .ledger import Entry, read_ledger
@@ -18,8 +19,10 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     """What the ledger says, read without a lock: the open run, the last change, what is live.
 
     Raises LockHeld for a run that holds the system where a free one is expected; whether it is
-    free is proved again under the step lock, when it is taken.
+    free is proved again under the step lock, when it is taken. Raises Refused where others could
+    have written what is read.
     """
+    refuse_exposed(run.state)
     entries = read_ledger(run.state / "ledger.jsonl").entries
     open_run, last = unfinished(entries), last_change(entries)
     held = Lock(run.state).owner()

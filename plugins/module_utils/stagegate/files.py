@@ -12,6 +12,8 @@ from typing import Any, Union
 StrPath = Union[str, Path]
 
 CHUNK = 1 << 20
+LARGEST_JSON = 64 << 20
+"""Bytes that a JSON file may have; what is larger is written as lines."""
 
 
 def fsync_dir(path: StrPath) -> None:
@@ -68,8 +70,19 @@ def write_json(path: StrPath, value: Any, mode: int = 0o600) -> None:
 
 
 def read_json(path: StrPath) -> Any:
-    """The value in a JSON file. Raises FileNotFoundError, or ValueError when it is damaged."""
-    return json.loads(Path(path).read_bytes())
+    """The value in a JSON file.
+
+    Raises FileNotFoundError; ValueError when it is damaged, nested too deeply, or larger than
+    anything that is written here.
+    """
+    with Path(path).open("rb") as handle:
+        data = handle.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON} bytes")
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def switch_link(link: StrPath, target: str) -> None:

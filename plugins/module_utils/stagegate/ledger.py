@@ -18,11 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BadInput
-from .files import StrPath, fsync_dir
+from .files import StrPath, fsync_dir, write_atomic
 
 VERSION = 1
 KINDS = ("intent", "done", "failed", "observed", "terminal")
 GENESIS = "0" * 64
+SHAPE: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("run", "host", "phase", "step", "kind", "inputs", "prev"), (str,)),
+    **dict.fromkeys(("t_wall", "boot_id"), (str,)),
+    **dict.fromkeys(("state", "evidence"), (dict,)),
+    **dict.fromkeys(("seq", "epoch", "v"), (int,)),
+    "t_mono": (int, float),
+}
+"""What each field of an entry may be: whoever reads the ledger relies on it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,14 @@ def read_ledger(path: StrPath) -> Ledger:
 
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
     """One line as an entry. Raises ValueError saying which of its seals is broken."""
-    value = json.loads(line)
+    try:
+        return read_entry(json.loads(line), seq, prev)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def read_entry(value: Any, seq: int, prev: str) -> Entry:
+    """One value as an entry. Raises ValueError saying which of its seals is broken."""
     if not isinstance(value, dict):
         raise ValueError("not an object")
     crc = value.pop("crc", None)
@@ -121,9 +136,17 @@ def parse_line(line: bytes, seq: int, prev: str) -> Entry:
         raise ValueError(f"entry {value.get('seq')} stands where {seq} must")
     if value.get("prev") != prev:
         raise ValueError("the chain from the line before is broken")
-    if value.get("kind") not in KINDS:
-        raise ValueError(f"unknown kind {value.get('kind')!r}")
+    wrong = [key for key in {*SHAPE, *value} if not fits(value.get(key), SHAPE.get(key, ()))]
+    if wrong:
+        raise ValueError(f"its fields are not those of an entry ({min(wrong)})")
+    if value["kind"] not in KINDS:
+        raise ValueError(f"unknown kind {value['kind']!r}")
     return Entry(**value)
+
+
+def fits(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a field has one of the types it may have; a boolean is no number."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
@@ -136,7 +159,7 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
     place = Path(path)
     created = not place.exists()
     if ledger.torn:
-        place.with_name(f"ledger.torn-{ledger.valid_bytes}").write_bytes(ledger.torn)
+        write_atomic(place.with_name(f"ledger.torn-{ledger.valid_bytes}"), ledger.torn)
     line = entry.line()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(place, flags, 0o600)

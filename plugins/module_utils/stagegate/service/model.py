@@ -105,9 +105,12 @@ def read_service(value: Mapping[str, Any]) -> Service:
     for path in writable:
         if not is_path(path):
             raise BadInput(f"{name}: writable holds {path!r}, which is no absolute, normal path")
+    description = one_line(name, "description", value.get("description") or name)
+    if description.endswith("\\"):
+        raise BadInput(f"{name}: description ends with a backslash, and would take in a line more")
     return Service(
         name=name,
-        description=one_line(name, "description", value.get("description") or name),
+        description=description,
         command=command,
         environment=read_environment(name, value.get("environment") or {}),
         writable=writable,
