@@ -18,16 +18,16 @@ CONTROL = {
 
 def templates(canary: Path) -> dict[str, str]:
     """Texts that Jinja would act on; each would leave the canary if anything rendered it."""
-    touch = f"touch {canary}"
-    return {
-        "pipe lookup": "{{ lookup('pipe', '%s') }}" % touch,
-        "query": "{{ query('ansible.builtin.pipe', '%s') }}" % touch,
-        "lines lookup": "{{ q('lines', '%s') }}" % touch,
-        "inside a word": "1.0{{ lookup('pipe', '%s') }}" % touch,
-        "statement": "{%% set x = lookup('pipe', '%s') %%}" % touch,
+    texts = {
+        "pipe lookup": "{{ lookup('pipe', 'touch CANARY') }}",
+        "query": "{{ query('ansible.builtin.pipe', 'touch CANARY') }}",
+        "lines lookup": "{{ q('lines', 'touch CANARY') }}",
+        "inside a word": "1.0{{ lookup('pipe', 'touch CANARY') }}",
+        "statement": "{% set x = lookup('pipe', 'touch CANARY') %}",
         "comment": "{# #}",
         "expression": "{{ 7 * 7 }}",
     }
+    return {kind: text.replace("CANARY", str(canary)) for kind, text in texts.items()}
 
 
 def words(canary: Path) -> dict[str, str]:
