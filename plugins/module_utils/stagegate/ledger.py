@@ -118,9 +118,13 @@ def read_ledger(path: StrPath) -> Ledger:
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
     """One line as an entry. Raises ValueError saying which of its seals is broken."""
     try:
-        return read_entry(json.loads(line), seq, prev)
+        value = json.loads(line)
+        entry = read_entry(value, seq, prev)
+        if canonical({**value, "crc": zlib.crc32(canonical(value))}) != line:
+            raise ValueError("not written as an entry is")
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    return entry
 
 
 def read_entry(value: Any, seq: int, prev: str) -> Entry:
