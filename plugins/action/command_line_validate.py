@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,21 @@ description:
   - Refuses template markers and control characters in what C(--extra-vars) means, however they are
     written there, and the project's own internal names.
   - Refuses a lookup that runs a program, wherever a variable holds one.
+  - Refuses, for a system with secrets, the settings under which Ansible tells them all the same.
   - Refuses an ansible-core with known holes, and a vault password that others can read.
 """
 
 INTERNAL = re.compile(r"stagegate_\w*|_.*")
 PUBLIC = Path(__file__).resolve().parents[2] / "inventories/sparkle/vault-password"
 """The password of the lab's own secrets, which stands in this project for everybody to read."""
+
+TALKS = {
+    "DEFAULT_DEBUG": ("ANSIBLE_DEBUG", "prints the parameters of every module"),
+    "DEFAULT_KEEP_REMOTE_FILES": (
+        "ANSIBLE_KEEP_REMOTE_FILES",
+        "leaves the parameters of every module in a file on the host",
+    ),
+}
 
 MAGIC = ("hostvars", "vars", "groups")
 """Names under which Ansible repeats what stands under names of its own."""
@@ -50,6 +59,7 @@ class ActionModule(ActionBase):
         problems = (
             core_problem(ansible.__version__)
             or extra_variable_problems(load_extra_vars(DataLoader()))
+            or talk_problems(C.config.get_config_value, bool(variables.get("secrets")))
             or lookup_problems(variables)
             or read_vault_problems(vault_files(), [PUBLIC])
         )
@@ -73,6 +83,15 @@ def extra_variable_problems(given: Mapping[str, Any]) -> list[Problem]:
         else:
             problems += check_text(value, path)[:1]
     return problems
+
+
+def talk_problems(setting: Callable[[str], object], has_secrets: bool) -> list[Problem]:
+    """Settings of Ansible under which it tells what a task with ``no_log`` was given."""
+    return [
+        Problem(name, f"{what}; this system has secrets", "unset it, and run the command again")
+        for key, (name, what) in TALKS.items()
+        if has_secrets and setting(key)
+    ]
 
 
 def lookup_problems(variables: Mapping[str, Any]) -> list[Problem]:

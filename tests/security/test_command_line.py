@@ -157,6 +157,21 @@ def test_an_ansible_core_with_known_holes_is_refused(version: str, safe: bool) -
     assert (core_problem(version) == []) is safe
 
 
+@pytest.mark.parametrize("name", ["ANSIBLE_DEBUG", "ANSIBLE_KEEP_REMOTE_FILES"])
+def test_ansible_is_not_told_to_tell_what_a_secret_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, canary = Stage(tmp_path / "stage"), "canary-in-a-parameter"
+    stage.home.mkdir()
+    path = f"{stage.home}/etc/key"
+    stage.nouns = {"secrets": [{"path": path, "owner": "root", "content": canary}]}
+    monkeypatch.setenv(name, "1")
+    assert stage.run("-e release_version=1.0") != 0
+    assert f"{name}: " in stage.said()
+    assert "this system has secrets" in stage.said()
+    assert not Path(path).exists()
+
+
 MODES = [
     (0o600, True),
     (0o400, True),
