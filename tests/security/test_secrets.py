@@ -72,7 +72,7 @@ def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Secret:
     monkeypatch.setenv("ANSIBLE_LOG_PATH", str(tmp_path / "ansible.log"))
     monkeypatch.setenv("STAGE_GIVEN", given)
     sealed = VaultLib([("default", VaultSecret(password.encode()))]).encrypt(vault.encode())
-    stage = Stage(home)
+    stage = Stage(home, waves=["100%"])
     etc = f"{home}/{NAME}/etc"
     account = "root" if os.geteuid() == 0 else os.environ["USER"]
     stage.nouns = {
