@@ -12,13 +12,14 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import BadInput
-from .files import StrPath, fsync_dir, write_atomic
+from .files import StrPath, fsync_dir, read_ordinary, write_atomic
 
 VERSION = 1
 KINDS = ("intent", "done", "failed", "observed", "terminal")
@@ -91,7 +92,7 @@ def read_ledger(path: StrPath) -> Ledger:
     Raises BadInput when the chain is broken anywhere but in its last line.
     """
     place = Path(path)
-    raw = place.read_bytes() if place.exists() else b""
+    raw = read_lines(place)
     entries: list[Entry] = []
     head, offset = GENESIS, 0
     lines = raw.split(b"\n")
@@ -113,6 +114,22 @@ def read_ledger(path: StrPath) -> Ledger:
         head = hashlib.sha256(line).hexdigest()
         offset += len(line) + 1
     return Ledger(tuple(entries), offset, raw[offset:], head)
+
+
+def read_lines(place: Path) -> bytes:
+    """The bytes of a ledger; none for one that is not there. Raises BadInput for no plain file."""
+    try:
+        return read_ordinary(place)
+    except FileNotFoundError:
+        return b""
+    except ValueError as error:
+        raise BadInput(
+            f"the ledger {place} cannot be trusted: {error}",
+            now="nothing was done",
+            untouched="every service and all data",
+            next=f"find out who put it there: ls -la {place.parent}",
+            code=30,
+        ) from error
 
 
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
@@ -165,9 +182,14 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
     if ledger.torn:
         write_atomic(place.with_name(f"ledger.torn-{ledger.valid_bytes}"), ledger.torn)
     line = entry.line()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(place, flags, 0o600)
     try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise OSError(
+                errno.EPERM, "the ledger is no file, or one with a second name", str(place)
+            )
         if ledger.torn:
             os.ftruncate(descriptor, ledger.valid_bytes)
         if os.write(descriptor, line + b"\n") != len(line) + 1:

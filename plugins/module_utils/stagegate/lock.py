@@ -12,13 +12,21 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .clock import Clock
 from .errors import BadInput, LockHeld
-from .files import fsync_dir, make_private_dir, read_json, write_atomic, write_json
+from .files import (
+    fsync_dir,
+    make_private_dir,
+    read_json,
+    read_ordinary,
+    write_atomic,
+    write_json,
+)
 
 STALE_AFTER = 120.0
 """Seconds without a sign of life after which a holder counts as dead. Every step renews the sign,
@@ -52,7 +60,9 @@ class Lock:
     def epoch(self) -> int:
         """The number of acquisitions so far."""
         place = self.state / "epoch"
-        text = place.read_text().strip() if place.exists() else "0"
+        text = b"0"
+        with contextlib.suppress(FileNotFoundError):
+            text = read_number(place)
         if not text.isdigit():
             raise BadInput(
                 f"{place} does not hold a number",
@@ -73,8 +83,7 @@ class Lock:
             raise held_error(held, self.state)
         epoch = self.epoch() + 1
         aside = self.state / f"lock.{run}.new"
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(aside)
+        discard(aside)
         make_private_dir(aside)
         write_json(aside / "owner.json", {**owner, "run": run, "epoch": epoch})
         write_atomic(self.state / "epoch", b"%d\n" % epoch)
@@ -118,6 +127,23 @@ class Lock:
         if not isinstance(beat, dict) or beat.get("boot_id") != clock.boot_id():
             return True
         return not clock.mono() - float(beat.get("mono", 0.0)) <= STALE_AFTER
+
+
+def discard(place: Path) -> None:
+    """Leave nothing at a name of ours, whatever somebody put there."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(place.lstat().st_mode):
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+
+def read_number(place: Path) -> bytes:
+    """The digits in a file; anything else for what holds no number."""
+    try:
+        return read_ordinary(place, 32).strip()
+    except ValueError:
+        return b"no file"
 
 
 def held_error(owner: dict[str, Any], state: Path) -> LockHeld:
