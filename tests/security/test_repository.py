@@ -182,3 +182,11 @@ def test_no_task_names_a_shell() -> None:
     assert len(found) > 150
     for task in found:
         assert not {key.rpartition(".")[2] for key in task} & shells, task
+
+
+@pytest.mark.parametrize("lock", [p for p in files() if p.suffix == ".lock"], ids=str)
+def test_every_locked_package_has_a_digest(lock: Path) -> None:
+    text = lock.read_text().replace("\\\n", " ")
+    wanted = [line for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    assert wanted
+    assert [line for line in wanted if "==" not in line or "--hash=sha256:" not in line] == []
