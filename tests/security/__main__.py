@@ -1,4 +1,4 @@
-"""``python -m tests.security``: the checklist with each item's tests or reason; ``--write``: the page."""
+"""``python -m tests.security``: each item with its tests or reason; ``--write``: the page."""
 
 from __future__ import annotations
 

@@ -17,15 +17,16 @@ INTRODUCTION = """\
 
 # Security
 
-A deployment runs with the highest rights there are on every host, and reads what people, archives, databases
-and hosts give it. This page says what is guarded, by which test, and what is not.
+A deployment runs with the highest rights there are on every host, and reads what people, archives,
+databases and hosts give it. This page says what is guarded, by which test, and what is not.
 
-Three things are trusted: the account that runs `ansible-playbook` and its inventory; root on the hosts; and
-this project. Not trusted are values that come from elsewhere to the command line, release archives and
-repositories, the services and their account, other accounts of the host, and the answers of a host that
-was taken over.
+Three things are trusted: the account that runs `ansible-playbook` with its inventory, root on the
+hosts, and this project. Not trusted are values that come from elsewhere to the command line,
+release archives and repositories, the services and their account, other accounts of a host, and
+the answers of a host that was taken over.
 
-`pytest tests/security` runs the tests that this page adds to the others; `python -m tests.security` prints the list.
+`pytest tests/security` runs the tests that this page adds to the others;
+`python -m tests.security` prints the list.
 
 """
 
@@ -33,11 +34,11 @@ RISKS = {
     "insufficient flow control": "sign-offs bound to the digest of the plan (19)",
     "inadequate identity and access management": "accounts and rights (15 to 18, 35)",
     "dependency chain abuse": "locked packages with digests, hosts that ask no index (27)",
-    "poisoned pipeline execution": "migrations and programs of a release run as its account (17, 35)",
+    "poisoned pipeline execution": "what a release brings runs as its account (17, 35)",
     "insufficient access controls": "one environment, one key, one inventory (15, 16)",
     "insufficient credential hygiene": "secrets (7 to 13)",
     "insecure system configuration": "units, sockets, servers (32 to 36)",
-    "ungoverned use of third parties": "no plugin or callback of anybody else runs in a deployment (30)",
+    "ungoverned use of third parties": "a deployment runs plugins of this project alone (30)",
     "improper artifact integrity": "pinned digests and signed tags (25, 26, 39)",
     "insufficient logging": "the ledger on the hosts, the record on the controller (37)",
 }
@@ -46,7 +47,7 @@ RISKS = {
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the checklist: a promise, with the tests that prove it, or the reason for none."""
+    """A promise, with the tests that prove it, or the reason for none."""
 
     number: int
     part: str
