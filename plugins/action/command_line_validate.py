@@ -12,6 +12,7 @@ from ansible import constants as C  # noqa: N812  # the name that Ansible gives 
 from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
+from ansible.template import is_trusted_as_template
 from ansible.utils.vars import load_extra_vars
 
 from stagegate.entry import LOOKUP_HINT, core_problem, program_lookups, read_vault_problems
@@ -60,7 +61,7 @@ class ActionModule(ActionBase):
             core_problem(ansible.__version__)
             or extra_variable_problems(load_extra_vars(DataLoader()))
             or talk_problems(C.config.get_config_value, bool(variables.get("secrets")))
-            or lookup_problems(variables)
+            or lookup_problems(variables, is_trusted_as_template)
             or read_vault_problems(vault_files(), [PUBLIC])
         )
         return {**result, **refusal(problems)} if problems else result
@@ -94,13 +95,13 @@ def talk_problems(setting: Callable[[str], object], has_secrets: bool) -> list[P
     ]
 
 
-def lookup_problems(variables: Mapping[str, Any]) -> list[Problem]:
+def lookup_problems(variables: Mapping[str, Any], renders: Callable[[str], bool]) -> list[Problem]:
     """Lookups in any variable that would run a program on this machine when it is rendered."""
     return [
         Problem(path, f"runs a program by a lookup: {shown(text)}", LOOKUP_HINT)
         for name, value in variables.items()
         if name not in MAGIC
-        for path, text in program_lookups(value, name)
+        for path, text in program_lookups(value, name, renders)
     ]
 
 

@@ -63,10 +63,9 @@ class ActionModule(ActionBase):
         """Refuse, or give the run context."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
-        problems = (
-            phase_problems(list(variables.get("ansible_run_tags", [])))
-            or self.system_problems(variables)
-        )
+        problems = phase_problems(
+            list(variables.get("ansible_run_tags", []))
+        ) or self.system_problems(variables)
         if problems:
             return {**result, **refusal(variables, problems)}
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ PROGRAMS = {"pipe", "lines"}
 """Lookups whose argument is a command line for a shell of the controller."""
 
 LOOKUP_HINT = "an inventory may look up files and variables; let a program write a file instead"
-DEEPEST = 32
-"""Levels of a variable that are looked through; what is nested deeper is refused."""
 
 
 def core_problem(version: str) -> list[Problem]:
@@ -34,22 +32,25 @@ def core_problem(version: str) -> list[Problem]:
     return [Problem("ansible-core", f"{version} is older than {oldest}", "make setup installs it")]
 
 
-def program_lookups(value: Any, path: str, depth: int = DEEPEST) -> Iterator[tuple[str, str]]:
+def program_lookups(
+    value: Any, path: str, renders: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
     """Where a value, not yet rendered, would run a program: the path and the text.
 
-    A lookup whose name is computed counts: nobody can say what it runs.
+    ``renders`` tells whether a text would be rendered at all: what a host answered never is. A
+    lookup whose name is computed counts: nobody can say what it runs. Values may be nested as
+    deeply as they like, for one from a host may not stop its own rollback.
     """
-    if isinstance(value, str):
-        if runs_program(value):
-            yield path, value
-    elif depth == 0:
-        yield path, "nested too deeply to be looked through"
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from program_lookups(item, join(path, str(key)), depth - 1)
-    elif isinstance(value, (list, tuple)):
-        for number, item in enumerate(value):
-            yield from program_lookups(item, f"{path}[{number}]", depth - 1)
+    waiting = [(path, value)]
+    while waiting:
+        place, found = waiting.pop()
+        if isinstance(found, str):
+            if runs_program(found) and renders(found):
+                yield place, found
+        elif isinstance(found, Mapping):
+            waiting += [(join(place, str(key)), item) for key, item in found.items()]
+        elif isinstance(found, (list, tuple)):
+            waiting += [(f"{place}[{number}]", item) for number, item in enumerate(found)]
 
 
 def runs_program(text: str) -> bool:
