@@ -19,7 +19,6 @@ from stagegate.plan import PHASES, takes_lock
 from stagegate.signing.model import faults
 from stagegate.validate import (
     RUN,
-    UNSAFE,
     VERSION,
     Problem,
     check_names,
@@ -67,7 +66,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         problems = (
-            extra_variable_problems(variables)
+            cut_off_problems(variables)
             or phase_problems(list(variables.get("ansible_run_tags", [])))
             or self.system_problems(variables)
         )
@@ -185,21 +184,13 @@ def run_problems(variables: Mapping[str, Any], parts: Sequence[str]) -> list[Pro
     ]
 
 
-def extra_variable_problems(variables: Mapping[str, Any]) -> list[Problem]:
-    """Template markers in what the command line gave: they would run on this machine.
-
-    And what Ansible cut off there: it reads a value up to its first space, unless it is quoted.
-    """
-    problems = []
-    for given in context.CLIARGS.get("extra_vars") or ():
-        text = Path(given[1:]).read_text() if str(given).startswith("@") else str(given)
-        if UNSAFE.search(text.replace("\n", " ")):
-            problems.append(Problem("--extra-vars", f"{shown(text)} has a template marker"))
-    if "_raw_params" in variables:
-        text = shown(variables["_raw_params"])
-        hint = 'a value with a space: -e "name=\'one two\'", or -e \'{"name": "one two"}\''
-        problems.append(Problem("--extra-vars", f"{text} belongs to no variable", hint))
-    return problems
+def cut_off_problems(variables: Mapping[str, Any]) -> list[Problem]:
+    """What Ansible cut off: it reads a value up to its first space, unless it is quoted."""
+    if "_raw_params" not in variables:
+        return []
+    text = shown(variables["_raw_params"])
+    hint = 'a value with a space: -e "name=\'one two\'", or -e \'{"name": "one two"}\''
+    return [Problem("--extra-vars", f"{text} belongs to no variable", hint)]
 
 
 def phase_problems(tags: list[str]) -> list[Problem]:

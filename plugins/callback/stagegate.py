@@ -33,6 +33,7 @@ from ansible import constants as C  # noqa: N812  # the name that Ansible gives 
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from stagegate.glue import run_without_dumps
 from stagegate.plan import PHASES
 from stagegate.record import console
 from stagegate.record.screen import Screen, run_with_output
@@ -75,6 +76,7 @@ class CallbackModule(DefaultCallback):
 
     def __init__(self) -> None:
         run_with_output()
+        run_without_dumps()  # from here on: this process and its children know the vault
         super().__init__()
         self._screen = Screen(self._display)
         self._began = time.monotonic()

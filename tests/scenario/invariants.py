@@ -25,7 +25,8 @@ class Seen:
 
     ``release`` is where the link of the code leads, ``data`` where the link of each store leads;
     ``services`` are the releases that running services say they are, by service; ``processes``
-    counts what runs of them. A host without code or data of the system has none. ``broken`` is what the stores' own checks say against them.
+    counts what runs of them. A host without code or data of the system has none.
+    ``broken`` is what the stores' own checks say against them.
     """
 
     name: str

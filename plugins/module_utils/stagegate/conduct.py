@@ -7,6 +7,7 @@ from typing import Any
 
 from .clock import SystemClock
 from .errors import GateRed, Interrupted
+from .exposure import refuse_exposed
 from .history import (
     RunSummary,
     admitted,
@@ -30,8 +31,10 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     """What the ledger says, read without a lock: this run, the open one, the last change, the live.
 
     Raises LockHeld for a run that holds the system where a free one is expected; whether it is
-    free is proved again under the step lock, when it is taken.
+    free is proved again under the step lock, when it is taken. Raises Refused where others could
+    have written what is read.
     """
+    refuse_exposed(run.state)
     entries = read_ledger(run.state / "ledger.jsonl").entries
     open_run, last = unfinished(entries), last_change(entries)
     held = Lock(run.state).owner()

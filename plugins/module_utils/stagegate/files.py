@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any, Union
 
 StrPath = Union[str, Path]
 
 CHUNK = 1 << 20
+LARGEST_JSON = 64 << 20
+"""Bytes that a JSON file may have; what is larger is written as lines."""
 
 
 def fsync_dir(path: StrPath) -> None:
@@ -67,9 +71,34 @@ def write_json(path: StrPath, value: Any, mode: int = 0o600) -> None:
     write_atomic(path, text.encode() + b"\n", mode)
 
 
+def read_ordinary(path: StrPath, most: int = -1) -> bytes:
+    """What a file holds, its first ``most`` bytes when that is given.
+
+    Raises FileNotFoundError; ValueError for what is no ordinary file: a link leads to what others
+    wrote, and a pipe would keep its reader waiting for ever.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise ValueError("it is no ordinary file") from error
+        raise
+    with os.fdopen(descriptor, "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise ValueError("it is no ordinary file")
+        return handle.read(most)
+
+
 def read_json(path: StrPath) -> Any:
-    """The value in a JSON file. Raises FileNotFoundError, or ValueError when it is damaged."""
-    return parse_json(Path(path).read_bytes())
+    """The value in a JSON file.
+
+    Raises FileNotFoundError; ValueError when it is damaged, nested too deeply, or larger than
+    anything that is written here.
+    """
+    data = read_ordinary(path, LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON} bytes")
+    return parse_json(data)
 
 
 def parse_json(raw: bytes) -> Any:

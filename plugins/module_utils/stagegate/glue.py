@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -25,12 +26,19 @@ RUN_OPTIONS: dict[str, Any] = {
 """The module parameter ``run``, the same in every module that writes steps."""
 
 
+def run_without_dumps() -> None:
+    """Let no crash of this process, or of what it starts, put its memory on a disk."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def run_module(module: Any, act: Act) -> None:
     """Run ``act(params, check_mode)`` and end the module with its result.
 
     A StagegateError becomes ``fail_json`` here and nowhere else. Anything else is a bug, and
     Ansible reports it as one.
     """
+    run_without_dumps()
     try:
         result = act(module.params, bool(module.check_mode))
     except StagegateError as error:

@@ -13,18 +13,27 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import failpoint
 from .errors import BadInput
-from .files import StrPath, fsync_dir, parse_json, write_atomic
+from .files import StrPath, fsync_dir, parse_json, read_ordinary, write_atomic
 
 VERSION = 1
 KINDS = ("intent", "done", "failed", "observed", "terminal")
 GENESIS = "0" * 64
+SHAPE: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("run", "host", "phase", "step", "kind", "inputs", "prev"), (str,)),
+    **dict.fromkeys(("t_wall", "boot_id"), (str,)),
+    **dict.fromkeys(("state", "evidence"), (dict,)),
+    **dict.fromkeys(("seq", "epoch", "v"), (int,)),
+    "t_mono": (int, float),
+}
+"""What each field of an entry may be: whoever reads the ledger relies on it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def read_ledger(path: StrPath) -> Ledger:
     Raises BadInput for anything but a torn last line.
     """
     place = Path(path)
-    raw = place.read_bytes() if place.exists() else b""
+    raw = read_lines(place)
     entries: list[Entry] = []
     head, offset = GENESIS, 0
     lines = raw.split(b"\n")
@@ -129,12 +138,36 @@ def unreadable(place: Path, number: int, error: ValueError) -> BadInput:
     )
 
 
+def read_lines(place: Path) -> bytes:
+    """The bytes of a ledger; none for one that is not there. Raises BadInput for no plain file."""
+    try:
+        return read_ordinary(place)
+    except FileNotFoundError:
+        return b""
+    except ValueError as error:
+        raise BadInput(
+            f"the ledger {place} cannot be trusted: {error}",
+            now="nothing was done",
+            untouched="every service and all data",
+            next=f"find out who put it there: ls -la {place.parent}",
+            code=30,
+        ) from error
+
+
 def parse_line(line: bytes, seq: int, prev: str) -> Entry:
     """One line as an entry. Raises ValueError saying what is wrong with it."""
     try:
         value = parse_json(line)
     except ValueError as error:
         raise BrokenSeal(f"no JSON: {error}") from error
+    entry = read_entry(value, seq, prev)
+    if entry.line() != line:
+        raise ValueError("not written as an entry is")
+    return entry
+
+
+def read_entry(value: Any, seq: int, prev: str) -> Entry:
+    """One value as an entry. Raises ValueError saying what is wrong with it."""
     if not isinstance(value, dict):
         raise BrokenSeal("not an object")
     crc, version = value.pop("crc", None), value.get("v")
@@ -146,11 +179,17 @@ def parse_line(line: bytes, seq: int, prev: str) -> Entry:
         raise ValueError(f"entry {value.get('seq')} stands where {seq} must")
     if value.get("prev") != prev:
         raise ValueError("the chain from the line before is broken")
-    if value.get("kind") not in KINDS:
-        raise OtherVersion(f"unknown kind {value.get('kind')!r}")
-    if set(value) != {one.name for one in fields(Entry)}:
-        raise OtherVersion("its fields are others")
+    wrong = [key for key in {*SHAPE, *value} if not fits(value.get(key), SHAPE.get(key, ()))]
+    if wrong:
+        raise OtherVersion(f"its fields are others ({min(wrong)})")
+    if value["kind"] not in KINDS:
+        raise OtherVersion(f"unknown kind {value['kind']!r}")
     return Entry(**value)
+
+
+def fits(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a field has one of the types it may have; a boolean is no number."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def write_line(descriptor: int, line: bytes) -> None:
@@ -159,6 +198,13 @@ def write_line(descriptor: int, line: bytes) -> None:
         raise OSError(errno.ENOSPC, "the ledger line was cut short")
     sync = getattr(os, "fdatasync", os.fsync)
     sync(descriptor)
+
+
+def refuse_second_name(descriptor: int, place: Path) -> None:
+    """Raise OSError for what is no file, or can be written by another name."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise OSError(errno.EPERM, "the ledger is no file, or one with a second name", str(place))
 
 
 def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
@@ -175,9 +221,10 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
     if ledger.torn:
         write_atomic(place.with_name(f"ledger.torn-{ledger.valid_bytes}"), ledger.torn)
     line = entry.line()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(place, flags, 0o600)
     try:
+        refuse_second_name(descriptor, place)
         if ledger.torn:
             os.ftruncate(descriptor, ledger.valid_bytes)
         write_line(descriptor, line + b"\n")

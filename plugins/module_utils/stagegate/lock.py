@@ -19,7 +19,14 @@ from typing import Any
 
 from .clock import Clock, SystemClock
 from .errors import BadInput, LockHeld
-from .files import fsync_dir, make_private_dir, read_json, write_atomic, write_json
+from .files import (
+    fsync_dir,
+    make_private_dir,
+    read_json,
+    read_ordinary,
+    write_atomic,
+    write_json,
+)
 
 VERSION = 1
 """The form of an owner's record."""
@@ -62,7 +69,9 @@ class Lock:
     def epoch(self) -> int:
         """The number of acquisitions so far."""
         place = self.state / "epoch"
-        text = place.read_text().strip() if place.exists() else "0"
+        text = b"0"
+        with contextlib.suppress(FileNotFoundError):
+            text = read_number(place)
         if not text.isdigit():
             raise BadInput(
                 f"{place} does not hold a number",
@@ -155,6 +164,14 @@ def remove_tree(place: Path) -> None:
             shutil.rmtree(place)
         else:
             place.unlink()
+
+
+def read_number(place: Path) -> bytes:
+    """The digits in a file; anything else for what holds no number."""
+    try:
+        return read_ordinary(place, 32).strip()
+    except ValueError:
+        return b"no file"
 
 
 def told_silence(silence: float | None) -> str:

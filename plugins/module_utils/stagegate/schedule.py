@@ -34,13 +34,32 @@ WorkingDirectory={program}
 UMask=0077
 Nice=10
 IOSchedulingClass=idle
+CapabilityBoundingSet={capabilities}
+LockPersonality=yes
 NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateMounts=yes
 PrivateNetwork={alone}
 PrivateTmp=yes
+ProtectClock=yes
+ProtectControlGroups=yes
 ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
+ProtectSystem=full
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
 """
+
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "KILL", "SETGID", "SETUID")
+"""Reading every account's data, and running a server's programs as its account."""
 
 TIMER = """\
 [Unit]
@@ -81,6 +100,7 @@ def wanted_files(params: dict[str, Any], run_host: str, state: Path) -> dict[Pat
         "python": params["python"],
         "config": config,
         "program": PROGRAM,
+        "capabilities": " ".join(f"CAP_{name}" for name in CAPABILITIES),
         "alone": "yes" if all(s["kind"] in ALONE for s in params["stores"]) else "no",
         "calendar": schedule.get("calendar", "*-*-* 02:00:00"),
     }

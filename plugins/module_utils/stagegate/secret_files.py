@@ -143,7 +143,10 @@ def read_secret(path: str, owner: str, content: str) -> Secret:
         raise BadInput(f"secrets.path: {path!r} is no absolute, normal path of a file")
     if not NAME.fullmatch(owner):
         raise BadInput(f"secrets.owner: {owner!r} is no account, for {path}")
-    data = content.encode("utf-8", "surrogateescape")
+    try:
+        data = content.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise BadInput(f"the content of {path} is no text that a file can hold") from error
     if len(data) > LARGEST:
         raise BadInput(f"the content of {path} is larger than {LARGEST} bytes")
     return Secret(Path(path), owner, data)

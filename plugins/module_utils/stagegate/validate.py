@@ -17,6 +17,14 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 ROLE = re.compile(r"[^\W_][\w .&()/-]{0,58}[\w)]")
 SPAN = re.compile(r"[1-9]\d{0,5}(s|m|h|d)")
+ACCOUNT = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+DATABASE = re.compile(r"[a-z][a-z0-9_]{0,30}")
+UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.:-]{0,127}")
+PROXY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}")
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SOURCE = re.compile(r"[\w./][^\x80-\x9f]{0,499}", re.ASCII)
+FOLDER = re.compile(r"(?!(?:.*/)?\.\.(?:/|$))[\w./][\w./ +@-]{0,250}", re.ASCII)
+CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*:.,/~ +_-]{0,100}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 UNSAFE = re.compile(r"\{\{|\{%|\{#|[\x00-\x1f\x7f]")
 
@@ -30,6 +38,23 @@ PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     "release.digest": (DIGEST, "sha256: and 64 hexadecimal digits"),
     "sign_offs[].role": (ROLE, "a role: letters, digits, spaces and .&()/-, at most 60"),
     "sign_offs[].expires": (SPAN, "a duration: 90m, 24h or 7d"),
+    "release.commit": (COMMIT, "a whole commit: 40 or 64 hexadecimal digits"),
+    "release.source": (
+        SOURCE,
+        "a file or a repository: at most 500 characters, and no dash to begin with",
+    ),
+    "secrets[].owner": (ACCOUNT, "the name of an account"),
+    "stores[].owner": (ACCOUNT, "the name of an account"),
+    "stores[].admin": (ACCOUNT, "the name of an account"),
+    "stores[].database": (DATABASE, "a database: a-z, 0-9 and _, beginning with a letter"),
+    "stores[].unit": (UNIT, "the name of a unit"),
+    "stores[].migrations.directory": (FOLDER, "a folder of the release, written without .."),
+    "services[].after[]": (UNIT, "the name of a unit"),
+    "smoke.suite": (FOLDER, "a folder, written without .. and with no dash to begin with"),
+    "backup_schedule.calendar": (CALENDAR, "a time in the words of systemd.time(7)"),
+    "traffic.host": (PROXY, "a name: letters, digits, _ . : and -"),
+    "traffic.backend": (PROXY, "a name: letters, digits, _ . : and -"),
+    "traffic.server": (PROXY, "a name: letters, digits, _ . : and -"),
     "releases[].digest": (DIGEST, "sha256: and 64 hexadecimal digits"),
 }
 
@@ -69,7 +94,7 @@ def check_options(
 ) -> list[Problem]:
     """All problems of a mapping against its options, top-level names included."""
     problems = [
-        Problem(join(path, key), "unknown key", nearest(str(key), list(options)))
+        Problem(join(path, str(key)), "unknown key", nearest(str(key), list(options)))
         for key in values
         if key not in options
     ]
@@ -140,7 +165,7 @@ def check_mapping(value: Mapping[str, Any], option: Mapping[str, Any], path: str
 def check_text(value: Any, path: str) -> list[Problem]:
     """Template markers and control characters anywhere in a value, and patterns by its path."""
     if isinstance(value, Mapping):
-        return [p for key, item in value.items() for p in check_text(item, join(path, str(key)))]
+        return [p for key, item in value.items() for p in check_member(key, item, path)]
     if isinstance(value, (list, tuple)):
         return [p for i, item in enumerate(value) for p in check_text(item, f"{path}[{i}]")]
     if not isinstance(value, str):
@@ -151,6 +176,14 @@ def check_text(value: Any, path: str) -> list[Problem]:
     if rule and not rule[0].fullmatch(value):
         return [Problem(path, f"{shown(value)} is not {rule[1]}")]
     return []
+
+
+def check_member(key: Any, value: Any, path: str) -> list[Problem]:
+    """The problems of a member of a mapping whose keys are the user's own."""
+    place = join(path, str(key))
+    if UNSAFE.search(str(key)):
+        return [Problem(place, "this key has a template marker or a control character")]
+    return check_text(value, place)
 
 
 def check_path(value: str, path: str) -> list[Problem]:
@@ -174,8 +207,9 @@ def check_names(given: Sequence[str], known: Sequence[str]) -> list[Problem]:
 
 
 def join(path: str, key: str) -> str:
-    """The path of a key below a path."""
-    return f"{path}.{key}" if path else str(key)
+    """The path of a key below a path, as it may be printed."""
+    name = key if key.isprintable() and len(key) <= 80 else shown(key)
+    return f"{path}.{name}" if path else name
 
 
 def shown(value: Any) -> str:

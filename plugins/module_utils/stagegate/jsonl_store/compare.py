@@ -142,7 +142,7 @@ def told(key: str, line: int) -> str:
     name = key[1:]
     if key.startswith(OTHER) or name.startswith("="):
         return f"line {line}"
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         name = str(json.loads(name))
     shown = "".join(c if c.isprintable() else "?" for c in name)[:TEXT_SHOWN]
     return f"{shown} (line {line})"

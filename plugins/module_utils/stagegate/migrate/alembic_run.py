@@ -173,5 +173,5 @@ def read_report(outcome: Outcome) -> Report:
             str(answer.get("sqlstate") or ""),
             str(answer.get("at") or ""),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Report(outcome)

@@ -45,7 +45,7 @@ def read_account(place: Path) -> tuple[Applied, ...]:
     try:
         listed = json.loads(text)["applied"]
         applied = tuple(Applied(**one) for one in listed)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise damaged(path, "it is no account of migrations") from error
     if len(text) > LIMIT or not all(isinstance(v, str) for a in applied for v in vars(a).values()):
         raise damaged(path, "it is no account of migrations")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadInput
+from ..store.model import members, names_in
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -52,7 +53,8 @@ class Store:
         name = str(params.get("name") or "")
         if not NAME.fullmatch(name):
             raise BadInput(f"stores[].name: {name!r} is not a name (a-z, 0-9, - and _)")
-        path, expect = f"stores.{name}", params.get("expect") or {}
+        path = f"stores.{name}"
+        expect = members(params.get("expect"), f"{path}.expect")
         return cls(
             name=name,
             database=word(params.get("database"), DATABASE, f"{path}.database"),
@@ -65,10 +67,10 @@ class Store:
             statement_timeout=seconds(
                 params.get("statement_timeout"), STATEMENT_SECONDS, f"{path}.statement_timeout"
             ),
-            bookkeeping=BOOKKEEPING + tuple(params.get("bookkeeping") or ()),
-            tables=tuple(expect.get("tables") or ()),
-            indexes=tuple(expect.get("indexes") or ()),
-            constraints=tuple(expect.get("constraints") or ()),
+            bookkeeping=BOOKKEEPING + names_in(params.get("bookkeeping"), f"{path}.bookkeeping"),
+            tables=names_in(expect.get("tables"), f"{path}.expect.tables"),
+            indexes=names_in(expect.get("indexes"), f"{path}.expect.indexes"),
+            constraints=names_in(expect.get("constraints"), f"{path}.expect.constraints"),
             wal_archive=bool(params.get("wal_archive")),
         )
 

@@ -105,17 +105,27 @@ def read_service(value: Mapping[str, Any]) -> Service:
     for path in writable:
         if not is_path(path):
             raise BadInput(f"{name}: writable holds {path!r}, which is no absolute, normal path")
+    description = one_line(name, "description", value.get("description") or name)
+    if description.endswith("\\"):
+        raise BadInput(f"{name}: description ends with a backslash, and would take in a line more")
     return Service(
         name=name,
-        description=one_line(name, "description", value.get("description") or name),
+        description=description,
         command=command,
         environment=read_environment(name, value.get("environment") or {}),
         writable=writable,
         after=read_words(name, "after", value.get("after") or []),
-        hardening=dict(value.get("hardening") or {}),
+        hardening=mapping(name, "hardening", value.get("hardening")),
         stop_within=seconds(name, "stop_within", value.get("stop_within", 10)),
-        health=read_health(name, value.get("health") or {}),
+        health=read_health(name, mapping(name, "health", value.get("health"))),
     )
+
+
+def mapping(name: str, key: str, value: object) -> dict[str, Any]:
+    """A mapping; an empty one where nothing is said."""
+    if value is not None and not isinstance(value, Mapping):
+        raise BadInput(f"{name}: {key} is not a mapping")
+    return dict(value or {})
 
 
 def read_words(name: str, key: str, value: object) -> tuple[str, ...]:

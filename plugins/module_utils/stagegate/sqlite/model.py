@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadInput
-from ..store.model import Place, place_params, whole
+from ..store.model import Place, members, names_in, place_params, whole
 
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 BOOKKEEPING = ("_yoyo*", "yoyo_*", "alembic_version")
@@ -40,13 +40,14 @@ class Store(Place):
                 f"stores.{name}.journal_mode: {mode!r} is not possible, "
                 f"only {', '.join(JOURNAL_MODES)}"
             )
-        expect = params.get("expect") or {}
+        expect = members(params.get("expect"), f"stores.{name}.expect")
         store = cls(
             **place,
             journal_mode=mode,
-            tables=tuple(expect.get("tables") or ()),
-            indexes=tuple(expect.get("indexes") or ()),
-            bookkeeping=BOOKKEEPING + tuple(params.get("bookkeeping") or ()),
+            tables=names_in(expect.get("tables"), f"stores.{name}.expect.tables"),
+            indexes=names_in(expect.get("indexes"), f"stores.{name}.expect.indexes"),
+            bookkeeping=BOOKKEEPING
+            + names_in(params.get("bookkeeping"), f"stores.{name}.bookkeeping"),
             accepted_violations=whole(
                 params.get("accepted_violations"), 0, f"stores.{name}.accepted_violations"
             ),

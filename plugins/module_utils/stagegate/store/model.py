@@ -133,6 +133,22 @@ def whole(value: object, default: int, key: str) -> int:
     return int(str(value))
 
 
+def names_in(value: object, key: str) -> tuple[str, ...]:
+    """A list of texts; an empty one where nothing is said. Raises BadInput."""
+    if value is None:
+        return ()
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise BadInput(f"{key} must be a list of names")
+    return tuple(value)
+
+
+def members(value: object, key: str) -> Mapping[str, Any]:
+    """A mapping; an empty one where nothing is said. Raises BadInput."""
+    if value is not None and not isinstance(value, Mapping):
+        raise BadInput(f"{key} must be a mapping")
+    return value or {}
+
+
 def at_least_one(value: object, default: int, key: str) -> int:
     """How many are kept. Raises BadInput for none: the last backup is never removed."""
     number = whole(value, default, key)
