@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 _STOPS_WITHIN = 60.0
 # systemd's signal for "power off cleanly", and what makes nspawn give a machine a pure version 2
-# hierarchy and its own /proc/sys/net.
+# hierarchy, its own /proc/sys/net, and leave /tmp to the machine's own fstab.
 _POWER_OFF = signal.SIGRTMIN + 4
 _NSPAWN_ENVIRONMENT = {
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+    "SYSTEMD_NSPAWN_TMPFS_TMP": "0",
 }
 
 
