@@ -1,4 +1,4 @@
-"""Who a machine is and who may enter: host keys, the deploying user's key, one ssh_config for all."""
+"""Who a machine is and who may enter: host keys, the lab's key, one ssh_config for everybody."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 ACCOUNT = "deploy"
 _UID = 1100
 _SHIPPED = Path(__file__).resolve().parents[2] / "examples/hosts"
-# File of examples/hosts -> where a host has it, and its mode: sudo refuses a file that others may read.
+# File of examples/hosts -> where a host has it, and its mode.
 _FILES = {
     "sudoers": ("etc/sudoers.d/stagegate", 0o440),
     "sshd.conf": ("etc/ssh/sshd_config.d/10-stagegate.conf", 0o644),

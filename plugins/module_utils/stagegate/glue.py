@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from .errors import StagegateError
 
 Act = Callable[[dict[str, Any], bool], dict[str, Any]]
+
+UMASK = 0o022
+"""What others may do with what a module makes, unless it says so: services read their releases."""
 
 RUN_OPTIONS: dict[str, Any] = {
     "type": "dict",
@@ -29,8 +33,10 @@ def run_module(module: Any, act: Act) -> None:
     """Run ``act(params, check_mode)`` and end the module with its result.
 
     A StagegateError becomes ``fail_json`` here and nowhere else. Anything else is a bug, and
-    Ansible reports it as one.
+    Ansible reports it as one. Modes are the module's own, whatever session it came by: a hardened
+    account's umask would shut the services out of what they must read.
     """
+    os.umask(UMASK)
     try:
         result = act(module.params, bool(module.check_mode))
     except StagegateError as error:
