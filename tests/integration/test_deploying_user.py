@@ -216,6 +216,31 @@ def test_ansible_works_through_it_and_is_logged(machine, inventory, tmp_path):
     assert "COMMAND=/bin/sh -c 'echo BECOME-SUCCESS-" in logged
 
 
+SMOKE = """
+def test_commands_are_those_of_the_account(host):
+    assert host.check_output("id -un; id -Gn; pwd; echo $HOME; umask").split() == [
+        "postgres", "postgres", "ssl-cert", "/", "/var/lib/postgresql", "0022"]
+    done = host.run("cat; printf %s; echo oops >&2; exit 3", "a 'b' \\u00e4")
+    assert (done.rc, done.stdout, done.stderr) == (3, "a 'b' \\u00e4", "oops\\n")
+    assert host.file("/var/lib/postgresql").user == "postgres"
+    assert host.run("cat /etc/shadow").rc == 1
+    assert host.run("exec python3 -c 'import os; os.setuid(0)'").rc == 1
+"""
+
+
+def test_smoke_tests_have_the_rights_of_the_service_and_no_more(machine, tmp_path):
+    (tmp_path / "test_host.py").write_text(SMOKE, encoding="utf-8")
+    where = f"become://deploy@{machine.address}?sudo_user=postgres"
+    argv = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "stagegate_become", "-p", "no:cacheprovider"),
+        *(f"--hosts={where}", f"--ssh-config={machine.home.ssh_config}"),
+        *("--rootdir", str(tmp_path), str(tmp_path)),
+    ]
+    known = {"PYTHONPATH": str(PROJECT / "plugins/testinfra"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(argv, env=known, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_ansible_s_ways_around_modules_are_refused(machine, inventory, tmp_path):
     refused = ansible(inventory, tmp_path, "-m", "ansible.builtin.raw", "-a", TOUCH)
     assert refused.returncode != 0, refused.stdout
