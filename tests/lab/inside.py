@@ -29,9 +29,7 @@ _ENVIRONMENT = {
 _JOIN = 'echo $$ > "$0" && exec "$@"'
 
 
-def run_inside(
-    name: str, argv: Sequence[str], given: str = ""
-) -> subprocess.CompletedProcess[str]:
+def run_inside(name: str, argv: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str]:
     """Run a program in a machine as root, past its network and its sshd; 255 when it is off."""
     cgroup = Cgroup(name)
     try:
