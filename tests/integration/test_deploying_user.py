@@ -247,6 +247,19 @@ def test_ansible_s_ways_around_modules_are_refused(machine, inventory, tmp_path)
     assert not was_root(machine)
 
 
+def test_a_refusal_of_sudo_is_a_lost_host(machine, inventory, tmp_path):
+    for rule in ("deploy ALL = (root) !ALL\n", ""):
+        machine.run("tee", "/etc/sudoers.d/stagegate", given=f"# narrowed\n{rule}")
+        lost = ansible(inventory, tmp_path, "-m", "ansible.builtin.command", "-a", TOUCH)
+        assert (lost.returncode, "UNREACHABLE" in lost.stdout) == (4, True), lost.stdout
+        assert "sudo refuses to start a module" in lost.stdout
+    shipped = (PROJECT / "examples/hosts/sudoers").read_text(encoding="utf-8")
+    machine.run("tee", "/etc/sudoers.d/stagegate", given=shipped)
+    back = ansible(inventory, tmp_path, "-m", "ansible.builtin.command", "-a", TOUCH)
+    assert back.returncode == 0, back.stdout
+    assert was_root(machine)
+
+
 def test_a_host_whose_key_changed_is_refused_before_anything(machine, inventory, tmp_path):
     key = "/etc/ssh/ssh_host_ed25519_key"
     machine.run("rm", key, f"{key}.pub")
