@@ -7,8 +7,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from tests.lab import baseline
-from tests.lab.baseline import write
 from tests.lab.commands import run
+from tests.lab.files import write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.lab.files import end_with, write
+
 ACCOUNT = "deploy"
 _UID = 1100
 _SHIPPED = Path(__file__).resolve().parents[2] / "examples/hosts"
@@ -38,30 +40,10 @@ def apply(root: Path, public_key: str) -> None:
     for name, (place, mode) in _FILES.items():
         write(root / place, (_SHIPPED / name).read_text(encoding="utf-8"), mode)
     for place, lines in _LINES.items():
-        _append(root / place, lines)
+        end_with(root / place, lines)
     home = root / "home" / ACCOUNT
     home.mkdir(mode=0o700, exist_ok=True)
     os.chown(home, _UID, _UID)
     keys = root / "etc/ssh/authorized_keys"
     keys.mkdir(exist_ok=True)
     write(keys / ACCOUNT, f"restrict {public_key}")
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that is whole whenever it is there."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.chmod(mode)
-    new.rename(path)
-
-
-def _append(path: Path, lines: str) -> None:
-    """End a file of the image with lines; its owner and mode stay."""
-    text, now = path.read_text(encoding="utf-8"), path.stat()
-    if text.endswith(lines):
-        return
-    new = path.with_name(path.name + ".new")
-    new.write_text(text + lines, encoding="utf-8")
-    os.chown(new, now.st_uid, now.st_gid)
-    new.chmod(now.st_mode & 0o7777)
-    new.rename(path)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tests.lab import access, disk, network, units
 from tests.lab.cgroup import Cgroup
 from tests.lab.errors import LabError
+from tests.lab.files import write
 from tests.lab.home import Home, MachineFiles, held_descriptors
 from tests.lab.spec import MachineSpec
 
@@ -118,7 +119,7 @@ def _claim(files: MachineFiles, spec: MachineSpec) -> None:
     """Record what the machine is made as; refuse to make another of one that exists."""
     known = read_spec(files)
     if known is None:
-        access.write(files.spec, json.dumps(asdict(spec)))
+        write(files.spec, json.dumps(asdict(spec)))
     elif known != spec:
         raise LabError(
             f"{spec.name} exists with {_told(known)}, and is now asked for with {_told(spec)}; "
