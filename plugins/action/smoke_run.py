@@ -17,16 +17,18 @@ module: smoke_run
 short_description: Run a smoke suite against one host
 description:
   - Runs pytest with testinfra on the controller; the tests reach the service by HTTP, and the host
-    by the same connection as Ansible.
+    by the same connection as Ansible. Where it becomes root, they become the service's account.
   - Tells the outcome and never fails by itself, so that the outcome can be recorded first.
 options:
   suite: {description: The directory of the tests., type: path, required: true}
   junit: {description: Where the JUnit XML goes., type: path, required: true}
   environment: {description: What the tests are told., type: dict, required: true}
+  user: {description: Whose rights the tests have on a host that is entered by become., type: str}
   deadline: {description: Seconds for the whole suite., type: float, default: 120}
 """
 
 REASON = 300
+PLUGIN = "stagegate_become"
 
 
 class ActionModule(ActionBase):
@@ -44,15 +46,16 @@ class ActionModule(ActionBase):
         argv = [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
             *("-o", "addopts=", f"--junitxml={junit}", "--rootdir", str(arguments["suite"])),
-            *connection(task_vars or {}),
+            *connection(task_vars or {}, str(arguments.get("user", "")), self._play_context.become),
             str(arguments["suite"]),
         ]
         given = {key: str(value) for key, value in dict(arguments["environment"]).items()}
-        said = run_suite(argv, {**os.environ, **given}, float(arguments.get("deadline", 120)))
+        known = {**os.environ, **plugin_path(), **given}
+        said = run_suite(argv, known, float(arguments.get("deadline", 120)))
         return {**result, "changed": False, "outcome": read_outcome(junit, said)}
 
 
-def connection(variables: dict[str, Any]) -> list[str]:
+def connection(variables: dict[str, Any], account: str, become: bool) -> list[str]:
     """testinfra's words for the connection that Ansible uses to this host."""
     if variables.get("ansible_connection") == "local":
         return ["--hosts=local://"]
@@ -60,7 +63,15 @@ def connection(variables: dict[str, Any]) -> list[str]:
     host = variables.get("ansible_host", variables["inventory_hostname"])
     words = shlex.split(str(variables.get("ansible_ssh_common_args", "")))
     config = [f"--ssh-config={b}" for a, b in zip(words, words[1:]) if a == "-F"]
+    if become:
+        return ["-p", PLUGIN, f"--hosts=become://{user}@{host}?sudo_user={account}", *config]
     return [f"--hosts=ssh://{user}@{host}", *config]
+
+
+def plugin_path() -> dict[str, str]:
+    """Where pytest finds the connection of ours, before whatever else it was told."""
+    ours = str(Path(__file__).resolve().parents[1] / "testinfra")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))}
 
 
 def run_suite(argv: list[str], environment: dict[str, str], deadline: float) -> str:

@@ -72,7 +72,7 @@ def write_inventory(inventory: Path, sockets: Path, count: int) -> None:
     system.mkdir(parents=True)
     (system / "00_system").symlink_to(ROOT / "systems" / "abathur")
     (system / "staging.yml").symlink_to(STAGING / "abathur" / "staging.yml")
-    (system.parent / "all").symlink_to(STAGING / "all")
+    (system / "connection.yml").symlink_to(STAGING / "abathur" / "connection.yml")
     settings = {**SETTINGS, "ansible_control_path_dir": str(sockets)}
     (system / "bench.yml").write_text(yaml.safe_dump(settings))
     (inventory / "hosts.yml").write_text(yaml.safe_dump({"abathur": {"hosts": hosts}}))

@@ -126,8 +126,9 @@ def test_a_cut_machine_is_silent_and_goes_on(machine):
     before = boot_id(machine)
     machine.cut()
     assert machine.state() == "cut"
-    assert machine.run("true").returncode == UNREACHABLE
+    assert machine.ssh("true").returncode == UNREACHABLE
     machine.heal()
+    assert machine.ssh("true").returncode == 0
     assert boot_id(machine) == before
 
 
@@ -234,7 +235,7 @@ def test_a_killed_up_and_a_killed_power_off_are_finished_by_the_next_up(inventor
     machines = lab.up(inventory)
     killed(["power-off", "promise1"], seconds)
     lab.up(inventory)
-    assert [machine.run("true").returncode for machine in machines.values()] == [0, 0]
+    assert [machine.ssh("true").returncode for machine in machines.values()] == [0, 0]
 
 
 @pytest.mark.parametrize("seconds", [0.12, 0.18, 0.25, 0.35])

@@ -27,6 +27,14 @@ def _ls(lab: Lab, given: argparse.Namespace) -> None:
         print(f"{machine.name:13}  {machine.address:15}  {machine.state()}")
 
 
+def _run(lab: Lab, given: argparse.Namespace) -> None:
+    done = lab.machine(given.machine).run(*given.command)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    if done.returncode:
+        raise LabError(f"{given.command[0]} on {given.machine} ended with {done.returncode}")
+
+
 def _fill(lab: Lab, given: argparse.Namespace) -> None:
     left = lab.machine(given.machine).fill(given.path, given.leave)
     print(f"{given.machine}: {left} bytes left in the file system of {given.path}")
@@ -38,6 +46,7 @@ _VERBS: dict[str, Callable[[Lab, argparse.Namespace], None]] = {
     "down": lambda lab, given: lab.down(given.inventory, images=given.images),
     "ls": _ls,
     "images": lambda lab, given: lab.build_image(),
+    "run": _run,
     "power-off": lambda lab, given: lab.machine(given.machine).power_off(),
     "power-on": lambda lab, given: lab.machine(given.machine).power_on(),
     "stop": lambda lab, given: lab.machine(given.machine).stop(),
@@ -65,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--images", action="store_true", help="the machines' image as well")
     verbs.add_parser("ls", help="list the machines")
     verbs.add_parser("images", help="build the machines' image, if it is not there")
+    command = verbs.add_parser("run", help="run a program in a machine as root, past its sshd")
+    command.add_argument("machine")
+    command.add_argument("command", nargs=argparse.REMAINDER)
     _add_machine_verbs(verbs)
     return parser
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from typing import TYPE_CHECKING
 
+from tests.lab import baseline
 from tests.lab.commands import run
+from tests.lab.files import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,13 +19,16 @@ if TYPE_CHECKING:
 # The key exchange is named because ssh's first choice costs 75 ms more of the login's 140.
 _EVERY_MACHINE = """\
 Host *
-  User root
+  User {account}
   IdentityFile {key}
   IdentitiesOnly yes
   UserKnownHostsFile {known_hosts}
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   GSSAPIAuthentication no
+  BatchMode yes
+  ForwardAgent no
+  ForwardX11 no
   ServerAliveInterval 5
   ServerAliveCountMax 6
   KexAlgorithms curve25519-sha256
@@ -37,7 +43,7 @@ def ensure_key(home: Home) -> None:
 
 
 def ensure_identity(home: Home, files: MachineFiles, spec: MachineSpec) -> None:
-    """Give a machine that has none its name, machine id, host key and the lab's key.
+    """Give a machine that has none its name, machine id and host key, and let the lab's key in.
 
     The identity is on the disk before it is believed to exist: known_hosts, outside, is written
     last.
@@ -50,9 +56,7 @@ def ensure_identity(home: Home, files: MachineFiles, spec: MachineSpec) -> None:
     write(etc / "machine-id", f"{uuid.uuid4().hex}\n")
     host_key = etc / "ssh/ssh_host_ed25519_key"
     _make_key(host_key, spec.name)
-    ssh = files.root / "root/.ssh"
-    ssh.mkdir(mode=0o700, exist_ok=True)
-    write(ssh / "authorized_keys", _public(home.key).read_text(encoding="ascii"), mode=0o600)
+    baseline.apply(files.root, _public(home.key).read_text(encoding="ascii"))
     run(["sync", "--file-system", files.disk])
     kind, key = _public(host_key).read_text(encoding="ascii").split()[:2]
     write(files.known_hosts, f"{spec.name},{spec.address} {kind} {key}\n")
@@ -64,23 +68,26 @@ def write_client_files(home: Home, machines: list[tuple[MachineFiles, MachineSpe
         f.known_hosts.read_text(encoding="ascii") for f, _ in machines if f.known_hosts.exists()
     ]
     names = [f"Host {spec.name}\n  HostName {spec.address}\n" for _, spec in machines]
-    every = _EVERY_MACHINE.format(key=home.key, known_hosts=home.known_hosts)
+    every = _EVERY_MACHINE.format(
+        account=baseline.ACCOUNT, key=home.key, known_hosts=home.known_hosts
+    )
     write(home.known_hosts, "".join(keys))
     write(home.ssh_config, "".join(names) + every)
+
+
+def ssh(
+    home: Home, name: str, argv: list[str], given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a machine as the deploying user; status 255 is ssh's own failure."""
+    quoted = ["'" + word.replace("'", "'\\''") + "'" for word in argv]
+    words = ["ssh", "-F", str(home.ssh_config), "-o", "ConnectTimeout=5", name, "--", *quoted]
+    return subprocess.run(words, input=given, capture_output=True, text=True, check=False)
 
 
 def remove_client_files(home: Home) -> None:
     """Remove the lab's key and what ssh reads; no machine is left to enter."""
     for path in (home.key, _public(home.key), home.ssh_config, home.known_hosts):
         path.unlink(missing_ok=True)
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that is whole whenever it is there."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.chmod(mode)
-    new.rename(path)
 
 
 def _make_key(path: Path, comment: str) -> None:

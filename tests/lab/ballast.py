@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING
 
-from tests.lab import access
+from tests.lab.files import write
 from tests.lab.inside import directory_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def fill(files: MachineFiles, directory: str, leave: int = 0) -> int:
     `unfill` removes it. Filling again changes how much is left.
     """
     ballast = directory_of(files, directory) / _BALLAST
-    access.write(files.ballast, "\n".join(sorted({*_recorded(files), directory})))
+    write(files.ballast, "\n".join(sorted({*_recorded(files), directory})))
     ballast.unlink(missing_ok=True)
     with ballast.open("wb") as file:
         _allocate(file.fileno(), leave)

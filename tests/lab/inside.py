@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,42 @@ from tests.lab.commands import run
 from tests.lab.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.lab.home import MachineFiles
+
+# What ssh says when it reaches nobody; so does run_inside of a machine that is off.
+UNREACHABLE = 255
+_ENVIRONMENT = {
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "LOGNAME": "root",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "USER": "root",
+}
+# In the machine's group, a program is frozen and ends with it, as one that came by ssh would.
+_JOIN = 'echo $$ > "$0" && exec "$@"'
+
+
+def run_inside(name: str, argv: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program in a machine as root, past its network and its sshd; 255 when it is off."""
+    cgroup = Cgroup(name)
+    try:
+        leader = cgroup.leader()
+    except LabError as error:
+        return subprocess.CompletedProcess(list(argv), UNREACHABLE, "", str(error))
+    enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+    procs = str(cgroup.path / "payload/init.scope/cgroup.procs")
+    done = subprocess.run(
+        ["sh", "-c", _JOIN, procs, *enter, "--cgroup", "--root", "--wd", "--", *argv],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_ENVIRONMENT,
+    )
+    ended = done.returncode if done.returncode >= 0 else UNREACHABLE
+    return subprocess.CompletedProcess(list(argv), ended, done.stdout, done.stderr)
 
 
 def directory_of(files: MachineFiles, path: str) -> Path:

@@ -20,6 +20,7 @@ from tests.lab import (
 )
 from tests.lab.errors import LabError
 from tests.lab.home import Home
+from tests.lab.inside import run_inside
 from tests.lab.spec import MachineSpec, read_inventory, refuse_shared_addresses
 
 if TYPE_CHECKING:
@@ -138,8 +139,12 @@ class Machine:
         return self.spec.address
 
     def run(self, *argv: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a program in the machine over ssh as root; status 255 is ssh's own failure."""
-        return readiness.ssh(self.home, self.name, list(argv), given)
+        """Run a program in the machine as root, whatever its network is; 255 when it is off."""
+        return run_inside(self.name, argv, given)
+
+    def ssh(self, *argv: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a program in the machine as who deploys to it; status 255 is ssh's own failure."""
+        return access.ssh(self.home, self.name, list(argv), given)
 
     def state(self) -> str:
         """Return `on`, `off`, `frozen` (a verb was killed half-way) or `cut` (off the network)."""

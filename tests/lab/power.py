@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tests.lab import access, disk, network, units
 from tests.lab.cgroup import Cgroup
 from tests.lab.errors import LabError
+from tests.lab.files import write
 from tests.lab.home import Home, MachineFiles, held_descriptors
 from tests.lab.spec import MachineSpec
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 _STOPS_WITHIN = 60.0
 # systemd's signal for "power off cleanly", and what makes nspawn give a machine a pure version 2
-# hierarchy and its own /proc/sys/net.
+# hierarchy, its own /proc/sys/net, and leave /tmp to the machine's own fstab.
 _POWER_OFF = signal.SIGRTMIN + 4
 _NSPAWN_ENVIRONMENT = {
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+    "SYSTEMD_NSPAWN_TMPFS_TMP": "0",
 }
 
 
@@ -117,7 +119,7 @@ def _claim(files: MachineFiles, spec: MachineSpec) -> None:
     """Record what the machine is made as; refuse to make another of one that exists."""
     known = read_spec(files)
     if known is None:
-        access.write(files.spec, json.dumps(asdict(spec)))
+        write(files.spec, json.dumps(asdict(spec)))
     elif known != spec:
         raise LabError(
             f"{spec.name} exists with {_told(known)}, and is now asked for with {_told(spec)}; "

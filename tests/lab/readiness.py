@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from tests.lab.cgroup import Cgroup
 from tests.lab.errors import LabError
+from tests.lab.inside import run_inside
 from tests.lab.power import console_tail
 
 if TYPE_CHECKING:
@@ -28,32 +28,10 @@ def wait_until_ready(home: Home, spec: MachineSpec) -> None:
         if time.monotonic() > end:
             raise _unready(home, spec, f"does not answer on ssh after {READY_WITHIN:g} s")
         time.sleep(_POLL_SECONDS)
-    state = ssh(home, spec.name, ["systemctl", "is-system-running", "--wait"]).stdout.strip()
+    state = run_inside(spec.name, ["systemctl", "is-system-running", "--wait"]).stdout.strip()
     if state != "running":
-        failed = ssh(home, spec.name, ["systemctl", "--failed", "--plain", "--no-legend"]).stdout
+        failed = run_inside(spec.name, ["systemctl", "--failed", "--plain", "--no-legend"]).stdout
         raise _unready(home, spec, f"is {state or 'not reachable'}: {failed.strip()}")
-
-
-def ssh(
-    home: Home, name: str, argv: list[str], given: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run a program in a machine over ssh, as root; status 255 is ssh's own failure."""
-    words = [
-        "ssh",
-        "-F",
-        str(home.ssh_config),
-        "-o",
-        "ConnectTimeout=5",
-        name,
-        "--",
-        *map(_quoted, argv),
-    ]
-    return subprocess.run(words, input=given, capture_output=True, text=True, check=False)
-
-
-def _quoted(word: str) -> str:
-    """Quote a word for the shell that sshd starts."""
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def _greets(address: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from .errors import StagegateError
 
 Act = Callable[[dict[str, Any], bool], dict[str, Any]]
+
+UMASK = 0o022
+"""What others may do with what a module makes, unless it says so: services read their releases."""
 
 RUN_OPTIONS: dict[str, Any] = {
     "type": "dict",
@@ -36,8 +40,10 @@ def run_module(module: Any, act: Act) -> None:
     """Run ``act(params, check_mode)`` and end the module with its result.
 
     A StagegateError becomes ``fail_json`` here and nowhere else. Anything else is a bug, and
-    Ansible reports it as one.
+    Ansible reports it as one. Modes are the module's own, whatever session it came by: a hardened
+    account's umask would shut the services out of what they must read.
     """
+    os.umask(UMASK)
     run_without_dumps()
     try:
         result = act(module.params, bool(module.check_mode))

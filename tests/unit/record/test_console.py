@@ -100,6 +100,28 @@ def test_a_lost_host_is_told_apart():
     assert failure({"msg": "timed out"}, True)[0] == "UNREACHABLE  h1  migrate  Seal it"
 
 
+SHUT_OUT = [
+    # what Ansible says -> what it means, what next
+    (
+        "Task failed: sudo refuses to start a module: sudo: a password is required",
+        "sudo",
+        "sudoers",
+    ),
+    ("Task failed: Incorrect sudo password", "sudo", "sudoers"),
+    ("Failed to connect to the host via ssh: Host key verification failed.", "key", "known_hosts"),
+]
+
+
+@pytest.mark.parametrize(("message", "meaning", "advice"), SHUT_OUT)
+def test_a_host_that_lets_nobody_in_is_told_with_what_to_do(message, meaning, advice):
+    _, what, heard, now, after = failure({"msg": message}, True)
+    assert meaning in what
+    assert message in heard
+    assert "nothing of it was changed" in now
+    assert advice in after
+    assert advice in console.closing_failure([("h1", "preflight")], {"msg": message}, False)[-1]
+
+
 def test_failures_cannot_steer_the_terminal():
     lines = console.failure_lines(("h\x1b[2J", "p"), [{"msg": "\x1b]0;x\x07\r\nnext"}], False)
     assert not any("\x1b" in line or "\r" in line for line in lines)

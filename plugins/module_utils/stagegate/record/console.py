@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .account import mapping
+from .door import shut_out
 from .message import HEADLINES
 from .text import duration, listed, visible
 
@@ -142,7 +143,7 @@ def failure_lines(
 
 def told_lines(result: Mapping[str, Any]) -> list[str]:
     """The four parts of one failed result, or its message and the end of what its command said."""
-    parts = mapping(result.get("stagegate"))
+    parts = mapping(result.get("stagegate")) or shut_out(result)
     if "censored" in result:
         parts = {"what": "the output is hidden (no_log)"}
     elif not parts:
@@ -191,7 +192,7 @@ def closing_failure(
     phases = list(dict.fromkeys(phase for _, phase in places if phase))
     hosts = list(dict.fromkeys(host for host, _ in places))
     where = f" in {listed(phases, 3)}" if phases else ""
-    parts = mapping(result.get("stagegate"))
+    parts = mapping(result.get("stagegate")) or shut_out(result)
     return [
         f"Failed{where} on {listed(hosts)}{', and rescued' if rescued else ''}",
         *(line for name in PARTS[2:] for line in part_lines(name, parts.get(name))),
