@@ -123,6 +123,12 @@ def running(process: Process) -> Iterator[Process]:
             Current.process = before
 
 
+def status_of(node: Node) -> os.stat_result:
+    """What the kernel says of a node: its kind and mode, one name, of root."""
+    mode = stat.S_IFDIR | node.mode if isinstance(node, Directory) else stat.S_IFREG | 0o600
+    return os.stat_result((mode, 0, 0, 1, *[0] * 6))
+
+
 class Place:
     """What the core asks of a ``Path``, answered by the machine at work."""
 
@@ -205,9 +211,7 @@ class Place:
             node.mode = mode
 
     def stat(self) -> os.stat_result:
-        node = Current.process.enter().need(self.text)
-        mode = stat.S_IFDIR | node.mode if isinstance(node, Directory) else stat.S_IFREG | 0o600
-        return os.stat_result((mode, *[0] * 9))
+        return status_of(Current.process.enter().need(self.text))
 
     def unlink(self) -> None:
         Current.process.enter().remove(self.text)
@@ -220,7 +224,7 @@ class Place:
 
 
 class Handle:
-    """What ``os.fdopen`` gives: a buffer that is written at the flush."""
+    """What ``os.fdopen`` gives: the file to read, or a buffer that is written at the flush."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -235,6 +239,12 @@ class Handle:
 
     def fileno(self) -> int:
         return self.descriptor
+
+    def read(self, most: int = -1) -> bytes:
+        Current.process.enter()
+        node, _ = Current.process.opened[self.descriptor]
+        assert isinstance(node, File)
+        return node.data if most < 0 else node.data[:most]
 
     def write(self, data: bytes) -> None:
         self.buffer += data
@@ -251,6 +261,7 @@ class Os:
     O_RDONLY, O_WRONLY, O_RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
     O_CREAT, O_EXCL, O_APPEND, O_TRUNC = os.O_CREAT, os.O_EXCL, os.O_APPEND, os.O_TRUNC
     O_NOFOLLOW, O_CLOEXEC, O_DIRECTORY = os.O_NOFOLLOW, os.O_CLOEXEC, os.O_DIRECTORY
+    O_NONBLOCK = os.O_NONBLOCK
     fdopen = staticmethod(lambda descriptor, _mode: Handle(descriptor))
 
     @staticmethod
@@ -320,6 +331,11 @@ class Os:
     @staticmethod
     def posix_fallocate(_descriptor: int, _offset: int, _length: int) -> None:
         Current.process.enter(writes=True)
+
+    @staticmethod
+    def fstat(descriptor: int) -> os.stat_result:
+        node, _ = Current.process.opened[descriptor]
+        return status_of(node)
 
     @staticmethod
     def fchmod(_descriptor: int, _mode: int) -> None:

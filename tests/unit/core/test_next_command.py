@@ -120,9 +120,17 @@ def bring_back(state: Path) -> None:
     (state / "kept").rename(state / "ledger.jsonl")
 
 
+def with_second_name(state: Path) -> None:
+    (state / "second").hardlink_to(state / "ledger.jsonl")
+
+
+def take_second_name(state: Path) -> None:
+    (state / "second").unlink()
+
+
 def lost_entry(state: Path) -> None:
     with open_journal(context(state, "run-1", 1)) as journal:
-        with_link(state)
+        with_second_name(state)
         journal.note("smoke", "smoke")
 
 
@@ -238,9 +246,15 @@ REFUSALS = [
     ),
     Refusal("is damaged at line 1", with_line(run="run-x"), begin, bring_back),
     Refusal("is of another version at line 1", with_line(v=2), begin, bring_back),
-    Refusal("cannot be written: Too many levels", killed, lost_entry, bring_back),
+    Refusal("cannot be written: the ledger is no file", killed, lost_entry, take_second_name),
     Refusal(
-        "cannot be used: Too many levels",
+        "cannot be used: the ledger is no file",
+        lambda s: (deployed(s), with_second_name(s)),
+        begin,
+        take_second_name,
+    ),
+    Refusal(
+        "cannot be trusted: it is no ordinary file",
         lambda s: (deployed(s), with_link(s)),
         begin,
         lambda s: ((s / "ledger.jsonl").unlink(), bring_back(s)),
