@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 INSTALLED := $(VENV)/.installed
-TESTS := tests/unit tests/contract tests/integration
+TESTS := tests/unit tests/contract tests/integration tests/security
 
 # Ansible starts in half the time from compiled files, so a machine-wide ban on them stops here.
 unexport PYTHONDONTWRITEBYTECODE

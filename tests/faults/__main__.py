@@ -12,6 +12,7 @@ from tests.faults import page, results
 from tests.faults.results import RED, Outcome, of_row, read_outcomes
 from tests.faults.rows import LAST, PARTS, Row, RowsInvalidError, read_rows
 from tests.faults.run import NothingRanError, names_of, run_scenarios, run_tests
+from tests.faults.swept import of_sweeps
 
 
 def numbers(words: str) -> set[int]:
@@ -59,6 +60,7 @@ def run(rows: Sequence[Row], scenarios: bool) -> dict[str, Outcome]:
     proofs = [proof for row in rows for proof in row.proofs]
     date = datetime.now(UTC).date().isoformat()
     outcomes = run_tests(names_of("test", proofs), date)
+    outcomes |= of_sweeps(names_of("sweep", proofs))
     if scenarios:
         outcomes |= run_scenarios(names_of("scenario", proofs), date)
     return outcomes

@@ -30,6 +30,8 @@ PARTS = {
 """The parts of the matrix, each with its first and its last row."""
 LAST = 150
 FILE = re.compile(r"(\d{3})-[a-z0-9]+(-[a-z0-9]+)*\.yml")
+SWEEP = re.compile(r"(deploy|roll_back|red)/[a-z_*]+/[\w.:*]+")
+"""Cases of the crash sweep: run, fault and point, with * for anything."""
 TEST = re.compile(r"(?P<path>tests/[\w/]+\.py)::(?P<names>\w+(::\w+)*)(\[.*\])?")
 
 
@@ -96,7 +98,7 @@ def read_row(path: Path, problems: list[str]) -> Row:
         message=fields.text("message", ""),
         differs=fields.text("differs", ""),
         not_injected=fields.text("not_injected", ""),
-        proofs=(*named(fields, "tests"), *named(fields, "scenarios"), *swept(fields)),
+        proofs=(*named(fields, "tests"), *named(fields, "scenarios"), *named(fields, "sweeps")),
     )
     fields.close()
     check(row, fields)
@@ -117,11 +119,6 @@ def named(fields: Fields, key: str) -> list[Proof]:
     return [Proof(key[:-1], str(name)) for name in names]
 
 
-def swept(fields: Fields) -> list[Proof]:
-    """The proof by a sweep, whose results another program writes."""
-    return [Proof("sweep", fields.text("sweep"))] if fields.has("sweep") else []
-
-
 def check(row: Row, fields: Fields) -> None:
     """Note what single keys cannot tell: the number, and that there is a proof or a reason."""
     first, last = PARTS[row.part]
@@ -131,7 +128,7 @@ def check(row: Row, fields: Fields) -> None:
     if match is None or int(match[1]) != row.number:
         fields.problem("row", f"the file's name must be {row.number:03}-short-name.yml")
     if bool(row.proofs) == bool(row.not_injected):
-        fields.problem("", "has either tests, scenarios or a sweep, or says why: not_injected")
+        fields.problem("", "has either tests, scenarios or sweeps, or says why: not_injected")
     missing = [key for key in ("injected", "holds") if row.proofs and not getattr(row, key)]
     for key in missing:
         fields.problem(key, "is missing")
@@ -139,6 +136,8 @@ def check(row: Row, fields: Fields) -> None:
 
 def exists(key: str, name: str) -> bool:
     """True when a scenario has its folder, or a test its function in its file."""
+    if key == "sweeps":
+        return SWEEP.fullmatch(name) is not None
     if key == "scenarios":
         safe = re.fullmatch(r"\w+", name)
         return bool(safe) and (ROOT / "molecule" / name / "molecule.yml").is_file()

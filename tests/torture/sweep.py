@@ -13,8 +13,11 @@ from pathlib import Path
 from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result
 from tests.torture.command import Command
 from tests.torture.points import Point, points_of
-from tests.torture.world import World
+from tests.torture.systems import LOCAL, SPARKLE
+from tests.torture.world import PLACE, World
 
+Group = tuple[str, str, str]
+TURNS = (*LOCAL, SPARKLE.name)
 RUNS = ("deploy", "roll_back", "red")
 SECOND_OF = 4
 """Every so many cases a second fault hits the way on."""
@@ -70,7 +73,8 @@ def known_points(world: World) -> dict[str, list[Point]]:
 def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
     """Every case once, in the order of the seed; some get a second fault from it.
 
-    Each fault comes once in each phase before any comes twice.
+    Each fault comes once in each phase before any comes twice, and what one system begins with is
+    another's last.
     """
     chosen = random.Random(f"{seed}/{system}")
     found = [
@@ -81,17 +85,31 @@ def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
         for way_on in (WAYS_ON if run == "deploy" else WAYS_ON[::2])
     ]
     chosen.shuffle(found)
-    rounds: Counter[tuple[str, str, str]] = Counter()
-    first: list[tuple[int, Case]] = []
+    ranks = shuffled_groups(found, seed)
+    turn = TURNS.index(system)
+    rounds: Counter[Group] = Counter()
+    first: list[tuple[int, int, int, Case]] = []
     for case in found:
-        group = (case.run, case.fault, case.point.phase)
-        first.append((rounds[group], case))
+        rank, group = ranks[group_of(case)], group_of(case)
+        first.append((rounds[group], (rank - turn) % len(TURNS), rank, case))
         rounds[group] += 1
-    ordered = [case for _, case in sorted(first, key=lambda item: item[0])]
+    ordered = [case for *_, case in sorted(first, key=lambda item: item[:3])]
     return [
         with_second(case, chosen) if number % SECOND_OF == SECOND_OF - 1 else case
         for number, case in enumerate(ordered)
     ]
+
+
+def group_of(case: Case) -> Group:
+    """What is to come once before anything comes twice: a fault in a phase of a run."""
+    return case.run, case.fault, case.point.phase
+
+
+def shuffled_groups(found: list[Case], seed: int) -> dict[Group, int]:
+    """The place of each group in the order of the seed, the same for all systems."""
+    groups = sorted({group_of(case) for case in found})
+    random.Random(seed).shuffle(groups)
+    return {group: place for place, group in enumerate(groups)}
 
 
 def with_second(case: Case, chosen: random.Random) -> Case:
@@ -99,6 +117,11 @@ def with_second(case: Case, chosen: random.Random) -> Case:
     told = asdict(case) | {"point": case.point}
     told |= {"second": chosen.choice(FAULTS), "second_at": chosen.randint(1, ENTRIES_OF_A_WAY_ON)}
     return Case(**told)
+
+
+def covered_by_all() -> list[Result]:
+    """Every result of every system and seed that is kept here."""
+    return [r for place in sorted(PLACE.glob("covered-*.jsonl")) for r in Covered(place).results()]
 
 
 class Covered:
