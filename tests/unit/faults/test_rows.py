@@ -30,7 +30,7 @@ MISTAKES = [
     (("[host_lost]", "host_lost"), "scenarios: must be a list of names"),
     (("[host_lost]", "[host_lost, host_lost]"), "scenarios: names something twice"),
     (("[host_lost]", "[]"), "scenarios: must be a list of names"),
-    (("scenarios: [host_lost]", "not_injected: cannot"), "has either tests, scenarios or a sweep"),
+    (("scenarios: [host_lost]", "not_injected: cannot"), "has either tests, scenarios or sweeps"),
     (("fault: a", "fault: ["), "is no YAML"),
 ]
 
