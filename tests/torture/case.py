@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -40,8 +41,8 @@ WRITES_BETWEEN = 3
 class Case:
     """A fault at a point of a command, the way on, and perhaps a second fault on that way.
 
-    ``run`` is deploy (a good release), roll_back (the good one put back on request) or red (a bad
-    release, found after it served, whose rollback is hit).
+    ``run`` is deploy (a good release), roll_back (the good one put back on request) or red (the
+    same, taken back by itself because its smoke tests fail, and hit on its way back).
     """
 
     system: str
@@ -88,7 +89,7 @@ class Player:
         began = time.monotonic()
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True)
-        self.world.go_back("first" if self.case.run == "deploy" else "second")
+        self.world.go_back("second" if self.case.run == "roll_back" else "first")
         reached = False
         load = self.world.writing(self.scratch)
         try:
@@ -114,26 +115,26 @@ class Player:
         """What the operator typed."""
         if self.case.run == "roll_back":
             return ("playbooks/rollback.yml",)
-        system = self.world.system
-        wanted = system.good[1] if self.case.run == "deploy" else system.bad
-        return ("deploy.yml", "-e", f"release_version={wanted}")
+        return ("deploy.yml", "-e", f"release_version={self.world.system.good[1]}")
 
-    def start(self, words: tuple[str, ...], order: Order | None = None) -> Command:
-        """Start a command, with a failpoint or none."""
+    def start(self, words: tuple[str, ...], orders: Sequence[Order] = ()) -> Command:
+        """Start a command, with failpoints or none."""
         self.commands += 1
         place = self.scratch / f"command-{self.commands}"
-        environment = arm(self.scratch / f"failpoint-{self.commands}", order) if order else {}
+        environment = arm(self.scratch / f"failpoint-{self.commands}", orders) if orders else {}
         return self.world.start(place, words, environment)
 
     def hit(self, words: tuple[str, ...], fault: str, point: Point) -> bool:
         """Run a command into a fault, until nobody is at work; tell whether it was at the point."""
         counters = self.world.counters(point)
-        shutil.rmtree(counters, ignore_errors=True)
-        counters.mkdir(parents=True)
+        for place in {counters, self.world.counters(self.world.red)}:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
         acts = {"kill_step": "kill", "error_once": "error", "error_always": "error"}
         times = 0 if fault == "error_always" else 1
         order = Order(point, acts.get(fault, "hold"), self.world.place(point), times)
-        command = self.start(words, order)
+        red = [order_to_be_red(self.world)] if self.case.run == "red" and not self.commands else []
+        command = self.start(words, [order, *red])
         if order.act == "hold":
             self.wait_until_held(command, counters / "held")
             if (counters / "held").exists():
@@ -142,6 +143,7 @@ class Player:
         self.world.wait_until_idle()
         reached = (counters / "reached").exists()
         shutil.rmtree(counters)
+        shutil.rmtree(self.world.counters(self.world.red), ignore_errors=True)
         return reached
 
     def wait_until_held(self, command: Command, held: Path) -> None:
@@ -249,6 +251,11 @@ def went_back(seen: Seen) -> bool:
     """Tell whether the last run on a host ended by going back."""
     last = last_change(seen.entries)
     return last is not None and last.verdict == "restored"
+
+
+def order_to_be_red(world: World) -> Order:
+    """What makes a good release red: the outcome of its smoke tests cannot be written down."""
+    return Order(world.red, "error", world.place(world.red), name="made_red")
 
 
 def promised(log: Path, cuts: list[float], forgets: float) -> Path:

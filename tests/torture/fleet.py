@@ -28,6 +28,8 @@ COUNTERS = Path("var/lib/stagegate-torture")
 class FleetWorld:
     """The hosts of inventories/sparkle and their kept moments."""
 
+    red = Point("before", "smoke", "smoke", "done", SERVING[-1])
+
     def __init__(self, place: Path = PLACE) -> None:
         self.directory = place / SPARKLE.name
         self.cgroup = Cgroup(f"torture-{SPARKLE.name}")

@@ -46,6 +46,8 @@ def free_ports(count: int) -> list[int]:
 class LocalWorld:
     """One local system, its disk, its processes, and the moments that can be gone back to."""
 
+    red = Point("before", "smoke", "smoke", "done")
+
     def __init__(self, system: LocalSystem, place: Path = PLACE) -> None:
         self.system = system
         self.directory = place / system.name

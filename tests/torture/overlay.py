@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.torture.points import PASSED_ON, Point
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "plugins/module_utils"
-ARMED = '''"""A failpoint that is switched on: {point}."""
+ARMED = '''"""A failpoint that is switched on: {points}."""
 
 from __future__ import annotations
 
@@ -20,53 +21,59 @@ import os
 import signal
 import time
 
-ORDER = json.loads({order!r})
-POINT, PLACE = ORDER["point"], ORDER["place"]
+ORDERS = json.loads({orders!r})
 
 
 def reached(when, entry):
-    """Act when this is the place that was ordered, and it was not acted on often enough."""
-    if not os.path.isdir(PLACE):
-        return
-    here = {{"when": when, "phase": entry.phase, "step": entry.step, "kind": entry.kind}}
-    if POINT["nth"]:
-        if when != POINT["when"] or count("entries") != POINT["nth"]:
-            return
-    elif any(POINT[key] != value for key, value in here.items()):
-        return
-    elif POINT["host"] not in ("", entry.host):
-        return
-    times = count("reached")
-    if ORDER["times"] and times > ORDER["times"]:
-        return
-    if ORDER["act"] == "error":
-        raise OSError(errno.EIO, "the failpoint says so", PLACE)
-    if ORDER["act"] == "hold":
-        hold()
-    if ORDER["act"] == "kill" or told() == "die":
+    """Act for each order that this is the place of, and that was not acted on often enough."""
+    for order in ORDERS:
+        if os.path.isdir(order["place"]) and is_at(order, when, entry):
+            times = count(order, order["name"])
+            if not order["times"] or times <= order["times"]:
+                act(order)
+
+
+def is_at(order, when, entry):
+    """Tell whether an order means this place."""
+    point = order["point"]
+    if point["when"] != when or point["host"] not in ("", entry.host):
+        return False
+    if point["nth"]:
+        return count(order, "entries") == point["nth"]
+    here = (entry.phase, entry.step, entry.kind)
+    return here == (point["phase"], point["step"], point["kind"])
+
+
+def act(order):
+    """Do what is ordered."""
+    if order["act"] == "error":
+        raise OSError(errno.EIO, "the failpoint says so", order["place"])
+    if order["act"] == "hold":
+        hold(order)
+    if order["act"] == "kill" or told(order) == "die":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def count(name):
+def count(order, name):
     """Count one more; the number so far."""
-    with open(os.path.join(PLACE, name), "a", encoding="ascii") as counted:
+    with open(os.path.join(order["place"], name), "a", encoding="ascii") as counted:
         counted.write("1")
         return counted.tell()
 
 
-def hold():
+def hold(order):
     """Say that this step is here, and wait to be told how it goes on."""
-    with open(os.path.join(PLACE, "held"), "w", encoding="ascii") as said:
+    with open(os.path.join(order["place"], "held"), "w", encoding="ascii") as said:
         said.write(str(os.getpid()))
-    end = time.monotonic() + ORDER["passed_on"]
-    while not told() and time.monotonic() < end:
+    end = time.monotonic() + order["passed_on"]
+    while not told(order) and time.monotonic() < end:
         time.sleep(0.01)
 
 
-def told():
+def told(order):
     """What was said to a step that is held."""
     try:
-        with open(os.path.join(PLACE, "go"), encoding="ascii") as said:
+        with open(os.path.join(order["place"], "go"), encoding="ascii") as said:
             return said.read()
     except OSError:
         return ""
@@ -77,20 +84,23 @@ def told():
 class Order:
     """What happens at a point: ``act`` is error, kill or hold, ``times`` 0 means always.
 
-    ``place`` is a directory of the host that the failpoint counts in; without it nothing happens.
+    ``place`` is a directory of the host that the failpoint counts in, in a file of the order's
+    ``name``; without the directory nothing happens.
     """
 
     point: Point
     act: str
     place: str
     times: int = 1
+    name: str = "reached"
 
 
-def arm(folder: Path, order: Order) -> dict[str, str]:
+def arm(folder: Path, orders: Sequence[Order]) -> dict[str, str]:
     """Write the failpoint below a folder; return the environment that puts it first."""
     package = folder / "stagegate"
     package.mkdir(parents=True, exist_ok=True)
-    written = json.dumps({**asdict(order), "passed_on": PASSED_ON})
-    text = ARMED.format(point=order.point, order=written)
+    written = json.dumps([{**asdict(order), "passed_on": PASSED_ON} for order in orders])
+    points = ", ".join(str(order.point) for order in orders)
+    text = ARMED.format(points=points, orders=written)
     (package / "failpoint.py").write_text(text, encoding="utf-8")
     return {"ANSIBLE_MODULE_UTILS": f"{folder}:{SHIPPED}"}

@@ -6,12 +6,13 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result
+from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result, order_to_be_red
 from tests.torture.command import Command
+from tests.torture.overlay import arm
 from tests.torture.points import Point, points_of
 from tests.torture.systems import LOCAL, SPARKLE
 from tests.torture.world import PLACE, World
@@ -36,8 +37,11 @@ def prepare(world: World, scratch: Path) -> None:
     world.save("second")
     back = ("playbooks/rollback.yml",)
     points["roll_back"] = learn(world, scratch / "back", "restored", back)
-    world.go_back("second")
-    red = learn(world, scratch / "red", "restored", deploy(world.system.bad))
+    world.go_back("first")
+    counters = world.counters(world.red)
+    counters.mkdir(parents=True, exist_ok=True)
+    made_red = arm(scratch / "failpoint", [order_to_be_red(world)])
+    red = learn(world, scratch / "red", "restored", deploy(second), made_red)
     points["red"] = [p for p in red if p.phase in ("rollback", "report")]
     written = {run: [asdict(point) for point in found] for run, found in points.items()}
     (world.directory / "points.json").write_text(json.dumps(written), encoding="utf-8")
@@ -48,10 +52,16 @@ def deploy(release: str) -> tuple[str, ...]:
     return ("deploy.yml", "-e", f"release_version={release}")
 
 
-def learn(world: World, place: Path, verdict: str, words: tuple[str, ...]) -> list[Point]:
+def learn(
+    world: World,
+    place: Path,
+    verdict: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str] | None = None,
+) -> list[Point]:
     """The points of a run, which ends as it must."""
     before = {host.name: len(host.entries) for host in world.seen()}
-    well(world.start(place, words), verdict)
+    well(world.start(place, words, environment), verdict)
     hosts = world.seen()
     entries = [entry for host in hosts for entry in host.entries[before[host.name] :]]
     return points_of(entries, hosts=len(hosts) > 1)

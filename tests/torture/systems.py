@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
-    """``good`` are two releases that follow each other, ``bad`` is put back after it served.
+    """A system with two good releases that follow each other.
 
     ``forgets``: seconds of acknowledged writes that the store itself may lose with the power, with
     no deployment at all; 0 for one that syncs before it acknowledges.
@@ -17,7 +17,6 @@ class Released:
 
     name: str
     good: tuple[str, str]
-    bad: str
     forgets: float = 0.0
 
 
@@ -45,7 +44,6 @@ ABATHUR = LocalSystem(
     ports={"api": "api_port", "workers": "workers_port"},
     stores={"memory": "current"},
     good=("1.0", "1.1"),
-    bad="2.5-lies",
 )
 TOON = LocalSystem(
     name="toon",
@@ -53,9 +51,8 @@ TOON = LocalSystem(
     ports={"api": "api_port"},
     stores={"facts": "facts/current", "contexts": "contexts/current"},
     good=("1.0", "1.1"),
-    bad="2.3-stores-nothing",
 )
-SPARKLE = Released(name="sparkle", good=("1.0", "1.1"), bad="2.3-third-host")
+SPARKLE = Released(name="sparkle", good=("1.0", "1.1"))
 LOCAL = {system.name: system for system in (ABATHUR, TOON)}
 QUICK: dict[str, Any] = {"windows": [], "gates": [], "measure_seconds": 1, "stable_seconds": 1}
 """A fault is looked for, not a slow release: what only measures is as short as it can be."""

@@ -16,7 +16,7 @@ PLACE = Path("/var/lib/stagegate-torture")
 
 
 class System(Protocol):
-    """Its name, two good releases that follow each other, and one that is put back."""
+    """Its name, and two good releases that follow each other."""
 
     @property
     def name(self) -> str:
@@ -25,10 +25,6 @@ class System(Protocol):
     @property
     def good(self) -> tuple[str, str]:
         """Two good releases that follow each other."""
-
-    @property
-    def bad(self) -> str:
-        """A release that is put back after it served."""
 
     @property
     def forgets(self) -> float:
@@ -62,6 +58,8 @@ class World(Protocol):
     """A system with its hosts, the moments that can be gone back to, and the ways to hit it."""
 
     directory: Path
+    red: Point
+    """Where an error makes a good release red."""
 
     @property
     def system(self) -> System:
