@@ -21,15 +21,16 @@ _DIES_WITHIN = 60.0
 
 
 class Cgroup:
-    """The cgroup (version 2) of one machine.
+    """The cgroup (version 2) of one machine, or of what is to be stopped as one.
 
     Each machine has one of its own, because machines started from one cgroup would share the
     `payload` group that nspawn makes in it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parent: str = _PARENT) -> None:
         self.name = name
-        self.path = _unified() / _PARENT / name
+        self.parent = parent
+        self.path = _unified() / parent / name
 
     def is_populated(self) -> bool:
         """Tell whether any process of the machine lives."""
@@ -74,7 +75,7 @@ class Cgroup:
     def remove(self) -> None:
         """Remove the empty group, here and where nspawn made another beside it."""
         for top in (_unified(), _MOUNT / "systemd"):
-            for group in _deepest_first(top / _PARENT / self.name):
+            for group in _deepest_first(top / self.parent / self.name):
                 group.rmdir()
 
     def _read(self, file: str) -> str:

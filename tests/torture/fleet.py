@@ -17,7 +17,7 @@ from tests.torture.command import WITHIN, Command, start_playbook
 from tests.torture.look import owner_of
 from tests.torture.points import Point
 from tests.torture.systems import QUICK, SPARKLE, Released
-from tests.torture.world import PLACE
+from tests.torture.world import CGROUPS, PLACE
 
 USERS = 3
 SERVICE = "sparkle-api"
@@ -32,7 +32,7 @@ class FleetWorld:
 
     def __init__(self, place: Path = PLACE) -> None:
         self.directory = place / SPARKLE.name
-        self.cgroup = Cgroup(f"torture-{SPARKLE.name}")
+        self.cgroup = Cgroup(SPARKLE.name, CGROUPS)
         self.fleet: Fleet | None = None
 
     @property

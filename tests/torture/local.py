@@ -27,7 +27,7 @@ from tests.torture.command import ROOT, WITHIN, Command, start_inside, start_pla
 from tests.torture.look import look_at
 from tests.torture.points import Point
 from tests.torture.systems import QUICK, LocalSystem
-from tests.torture.world import PLACE
+from tests.torture.world import CGROUPS, PLACE
 
 DISK_BYTES = 600 << 20
 
@@ -52,7 +52,7 @@ class LocalWorld:
         self.system = system
         self.directory = place / system.name
         self.files = MachineFiles(f"tort-{system.name}"[:16], self.directory)
-        self.cgroup = Cgroup(f"torture-{system.name}")
+        self.cgroup = Cgroup(system.name, CGROUPS)
         self.home = self.files.disk
         self.state = self.home / "state" / system.name
         self._ports: dict[str, int] = {}

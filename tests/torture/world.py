@@ -13,6 +13,8 @@ from tests.torture.points import Point
 
 PLACE = Path("/var/lib/stagegate-torture")
 """Where the worlds and what was covered are kept."""
+CGROUPS = "stagegate-torture"
+"""The group above the processes of all worlds."""
 
 
 class System(Protocol):
