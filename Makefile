@@ -96,8 +96,11 @@ lab-down: setup ## Remove every trace of the machines
 molecule: artifacts ## Run the scenarios on real machines (SCENARIO=name for one); needs root
 	molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
-docs: setup ## Generate the reference pages
+docs: setup ## Generate the reference pages, and those of faults, security and the track record
 	python docs/generate.py
+	python -m tests.faults --page
+	python -m tests.security --write
+	python -m tests.mutants --page
 
 clean: ## Remove what the targets above made
 	rm -rf .venv .local artifacts build .pytest_cache .mypy_cache .ruff_cache .ansible
