@@ -7,11 +7,18 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.faults import page, results
 from tests.faults.results import RED, Outcome, of_row, read_outcomes
 from tests.faults.rows import LAST, PARTS, Row, RowsInvalidError, read_rows
-from tests.faults.run import NothingRanError, names_of, run_scenarios, run_tests
+from tests.faults.run import (
+    NothingRanError,
+    names_of,
+    read_reports,
+    run_scenarios,
+    run_tests,
+)
 from tests.faults.swept import of_sweeps
 
 
@@ -33,6 +40,9 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=numbers, default=set(), help="such as 1-29,51")
     parser.add_argument("--part", choices=PARTS, help="the rows of one part")
     parser.add_argument("--scenarios", action="store_true", help="also those on real machines")
+    parser.add_argument(
+        "--report", type=Path, action="append", default=[], help="junit of a run of all tests, read"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     what.add_argument("--page", action="store_true", help="write the page, and run nothing")
@@ -55,11 +65,12 @@ def show(rows: Sequence[Row], outcomes: Mapping[str, Outcome]) -> None:
             print(f"{'':15}{outcome.why}")
 
 
-def run(rows: Sequence[Row], scenarios: bool) -> dict[str, Outcome]:
-    """Run the proofs of the rows; returns what each gave."""
+def run(rows: Sequence[Row], scenarios: bool, reports: Sequence[Path]) -> dict[str, Outcome]:
+    """Run the proofs of the rows, or read what a run of all tests gave; returns what each gave."""
     proofs = [proof for row in rows for proof in row.proofs]
     date = datetime.now(UTC).date().isoformat()
-    outcomes = run_tests(names_of("test", proofs), date)
+    tests = names_of("test", proofs)
+    outcomes = read_reports(tests, reports, date) if reports else run_tests(tests, date)
     outcomes |= of_sweeps(names_of("sweep", proofs))
     if scenarios:
         outcomes |= run_scenarios(names_of("scenario", proofs), date)
@@ -80,7 +91,7 @@ def main(given: Sequence[str]) -> int:
         mine = chosen(rows, asked)
         outcomes = read_outcomes()
         if not asked.list and not asked.page:
-            outcomes |= run(mine, asked.scenarios)
+            outcomes |= run(mine, asked.scenarios, asked.report)
     except (RowsInvalidError, NothingRanError) as error:
         print(error, file=sys.stderr)
         return 2
