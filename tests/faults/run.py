@@ -61,7 +61,7 @@ def run_tests(
 
 
 def read_reports(names: Sequence[str], reports: Iterable[Path], date: str) -> dict[str, Outcome]:
-    """The outcome of each named test in runs that were made of more; one that is not there is red."""
+    """The outcome of each named test in runs of more tests; one that is not there is red."""
     cases = [case for report in reports for case in read_report(report)]
     return {Proof("test", name).key: judge(name, cases, date) for name in names}
 

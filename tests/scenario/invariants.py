@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stagegate.conduct import live_release
-from stagegate.history import RunSummary, last_change, runs, unfinished, way_back
+from stagegate.history import RunSummary, last_change, live_release, runs, unfinished, way_back
 from stagegate.ledger import Entry
 
 KEPT_BY = frozenset({"R2"})

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from stagegate.conduct import live_release
 from stagegate.errors import StagegateError
-from stagegate.history import last_change, unfinished
+from stagegate.history import last_change, live_release, unfinished
 from tests.scenario.invariants import Seen, violations, violations_at_the_end
 from tests.torture.command import Command
 from tests.torture.overlay import Order, arm
