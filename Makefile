@@ -62,7 +62,7 @@ check: setup ## Run every static check
 	ruff check .
 	ruff format --check .
 	mypy --strict plugins/module_utils/stagegate
-	mypy --strict tests/lab
+	mypy --strict tests/lab tests/torture tests/faults
 	yamllint --strict .
 	ansible-lint --profile production --offline --strict
 

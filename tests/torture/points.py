@@ -32,7 +32,7 @@ class Point:
 
 def points_of(entries: Iterable[Entry], hosts: bool = False) -> list[Point]:
     """Both places of each entry, in the order of the run; with its host where there are several."""
-    found = {}
+    found: dict[Point, None] = {}
     for entry in entries:
         for when in ("before", "after"):
             host = entry.host if hosts else ""
