@@ -31,7 +31,7 @@ FAULTS = (
 )
 WAYS_ON = ("as_told", "resume", "roll_back")
 TRIES = 5
-HELD_WITHIN = 200.0
+HELD_WITHIN = 600.0
 NEXT = re.compile(r"ansible-playbook (\S+\.yml)((?: -[ietl] [^\s,]+)*)")
 WRITES_BETWEEN = 3
 
