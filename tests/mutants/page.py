@@ -31,7 +31,7 @@ HEAD = ("", "name", "what was wrong", "found by", "found again by", "the fix")
 def page(bugs: Sequence[Bug]) -> str:
     """The whole page."""
     reverted = sum(bug.guard is not None for bug in bugs)
-    told = f"**{len(bugs)} defects were found and fixed; {reverted} of the fixes are taken out.**"
+    told = f"**{len(bugs)} defects; {reverted} of the fixes can be taken out, and are missed.**"
     parts = [f"{NOTE}\n{ABOUT}", told, table(bugs)]
     reasons = [
         f"- **{number}** {cell(bug.not_reverted)}"
@@ -39,7 +39,7 @@ def page(bugs: Sequence[Bug]) -> str:
         if bug.not_reverted
     ]
     if reasons:
-        parts += ["## Fixes that are not taken out", "\n".join(reasons)]
+        parts += ["## Fixes that cannot be taken out", "\n".join(reasons)]
     return "\n\n".join(parts) + "\n"
 
 
