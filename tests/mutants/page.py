@@ -14,7 +14,8 @@ ABOUT = """# The track record
 Defects of this product that its own fault tests found before a release: killed controllers, full
 disks, damaged files, hostile input, exchanged machines, simulated worlds. Each was fixed together
 with a test that causes the fault again. The rows are those of the
-[fault matrix](fault-matrix.md), the seeds those of the model check and of the crash sweep.
+[fault matrix](fault-matrix.md). A seed is that of the model check or of the crash sweep as it was
+then: a later one tells another history by the same number.
 
 The entries are data, in [`tests/mutants/bugs.yml`](../tests/mutants/bugs.yml): beside what is told
 here they have the text that takes the fix out. That brings the defect back in a copy of the tree
