@@ -1,6 +1,7 @@
 """Take out each guard in turn: ``python -m tests.mutants [--list] [--only NAME] [--jobs 2]``.
 
-Exit 1 when the tests of a guard pass without it, fail with it, or could not be run.
+With ``--bugs`` each fix of the track record instead; with ``--page`` its page is written. Exit 1
+when the tests of a guard pass without it, fail with it, or could not be run.
 """
 
 from __future__ import annotations
@@ -8,33 +9,49 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+from . import page
+from .bugs import Bug, read_bugs
 from .guards import Guard, read_guards
 from .trial import Trial
 
 
-def main() -> int:
-    """Prove the guards that are asked for, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true")
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--bugs", action="store_true", help="the fixes of the track record")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     parser.add_argument("--jobs", type=int, default=2)
-    asked = parser.parse_args()
-    guards = [g for g in read_guards() if not asked.only or g.name in asked.only]
-    if asked.list:
-        for guard in guards:
-            print(f"{guard.name:36} {guard.protects}")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+    what.add_argument("--page", action="store_true", help="write the page, and run nothing")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Prove the guards that are asked for, and print a line for each."""
+    asked = arguments()
+    if asked.page:
+        page.PLACE.write_text(page.page(read_bugs()), encoding="utf-8")
         return 0
-    problems = [f"{guard.name}: {guard.problem()}" for guard in guards if guard.problem()]
-    if problems or not guards:
-        print("\n".join(problems or ["no guard has that name"]))
+    table: Sequence[Bug | Guard] = read_bugs() if asked.bugs else read_guards()
+    chosen = [one for one in table if not asked.only or one.name in asked.only]
+    if asked.list:
+        for one in chosen:
+            print(f"{one.name:36} {one.was if isinstance(one, Bug) else one.protects}")
+        return 0
+    problems = [f"{one.name}: {one.problem()}" for one in chosen if one.problem()]
+    if problems or not chosen:
+        print("\n".join(problems or ["nothing has that name"]))
         return 1
+    guards = [one.guard if isinstance(one, Bug) else one for one in chosen]
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         trials = [Trial.made(Path(place) / str(number)) for number in range(asked.jobs)]
-        return prove(guards, trials)
+        return prove([guard for guard in guards if guard is not None], trials)
 
 
 def prove(guards: list[Guard], trials: list[Trial]) -> int:

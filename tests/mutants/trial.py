@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,21 +48,22 @@ class Trial:
 
     def without(self, guard: Guard) -> tuple[float, list[str], str]:
         """Seconds, the tests that noticed, and why nothing counts where none did."""
-        place = self.root / guard.file
-        before = place.read_text()
+        without = guard.without(self.root)
+        before = {file: (self.root / file).read_text() for file in without}
         begun = time.monotonic()
-        self.write(place, guard.without(before))
+        self.write(without)
         try:
             failed, words = self.run(guard.tests)
         finally:
-            self.write(place, before)
+            self.write(before)
         return time.monotonic() - begun, failed, words or "nothing noticed"
 
-    def write(self, place: Path, text: str) -> None:
-        """Write a file under a new time stamp, so that nothing compiled from the last is used."""
-        place.write_text(text)
+    def write(self, texts: Mapping[str, str]) -> None:
+        """Write files under a new time stamp, so that nothing compiled from the last is used."""
         self.stamp += 10
-        os.utime(place, (self.stamp, self.stamp))
+        for file, text in texts.items():
+            (self.root / file).write_text(text)
+            os.utime(self.root / file, (self.stamp, self.stamp))
 
     def run(self, tests: Sequence[str], patience: float = PATIENCE) -> tuple[list[str], str]:
         """The tests that failed in themselves, and what went wrong outside of a test.

@@ -33,7 +33,7 @@ def test_a_line_of_brackets_is_no_entry(tail: bytes, tmp_path: Path) -> None:
     if tail == b"\n":
         assert read_ledger(place).entries == ()
         return
-    with pytest.raises(BadInput, match="damaged at line 1: nested too deeply"):
+    with pytest.raises(BadInput, match=r"damaged at line 1: .*nested too deeply"):
         read_ledger(place)
 
 

@@ -15,6 +15,7 @@ import json
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,17 @@ def write_line(descriptor: int, line: bytes) -> None:
     sync(descriptor)
 
 
+@contextlib.contextmanager
+def whole_or_cut_off(descriptor: int, length: int) -> Iterator[None]:
+    """Cut a file back to its length when a write behind it fails; nothing else is ever cut."""
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, length)
+        raise
+
+
 def refuse_second_name(descriptor: int, place: Path) -> None:
     """Raise OSError for what is no file, or can be written by another name."""
     status = os.fstat(descriptor)
@@ -227,11 +239,8 @@ def append_entry(path: StrPath, entry: Entry, ledger: Ledger) -> Ledger:
         refuse_second_name(descriptor, place)
         if ledger.torn:
             os.ftruncate(descriptor, ledger.valid_bytes)
-        write_line(descriptor, line + b"\n")
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, ledger.valid_bytes)
-        raise
+        with whole_or_cut_off(descriptor, ledger.valid_bytes):
+            write_line(descriptor, line + b"\n")
     finally:
         os.close(descriptor)
     if created:
