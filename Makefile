@@ -20,7 +20,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock artifacts demo test story check format bench torture faults model mutants \
+.PHONY: help setup lock artifacts demo test story check format bench torture faults model mutants track-record \
   lab-up lab-down molecule docs clean
 
 help: ## List the targets
@@ -85,6 +85,9 @@ model: setup ## Check ledger, lock and verdicts in simulated worlds (SEEDS=10000
 
 mutants: artifacts ## Take each guard away and name the test that misses it
 	python -m tests.mutants
+
+track-record: artifacts ## Take each fix of the track record away and name the test that misses it
+	python -m tests.mutants --bugs
 
 lab-up: setup ## Boot the machines of an inventory (INVENTORY=inventories/prod); needs root
 	python -m tests.lab up --inventory $(or $(INVENTORY),inventories/prod)
