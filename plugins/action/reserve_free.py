@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -13,7 +12,8 @@ DOCUMENTATION = r"""
 module: reserve_free
 short_description: Free the room that a run set aside on a host
 description:
-  - Removes one file by one command, without a module; on a full disk no module could be unpacked.
+  - Removes one file without a module, for on a full disk no module could be unpacked. Python gets
+    its one line as a module does, so that the right to start modules is right enough.
   - It fails for no reason but a lost host. Whether the room is free is seen by C(run_ledger), which
     frees it too when it takes a change back into hand.
 options:
@@ -28,6 +28,12 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
+FREE = """
+import contextlib, os
+with contextlib.suppress(OSError):
+    os.unlink({place!r})
+"""
+
 
 class ActionModule(ActionBase):
     """See DOCUMENTATION."""
@@ -39,5 +45,14 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if not self._task.check_mode:
             place = f"{self._task.args['state']}/{NAME}"
-            self._low_level_execute_command(shlex.join(["rm", "-f", "--", place]))
+            python = self.interpreter(task_vars or {})
+            self._low_level_execute_command(python, in_data=FREE.format(place=place).encode())
         return {**result, "changed": False}
+
+    def interpreter(self, variables: dict[str, Any]) -> str:
+        """The Python of the host, as modules are started by it."""
+        told = self._templar.template(variables.get("ansible_python_interpreter") or "auto")
+        if str(told).startswith("auto"):
+            facts = variables.get("ansible_facts") or {}
+            told = facts.get("discovered_interpreter_python", "/usr/bin/python3")
+        return str(told)

@@ -116,6 +116,12 @@ def test_a_lock_that_nobody_can_read_is_freed_by_the_name_that_the_refusal_gives
     assert [entries(deployed, host)[-1].step for host in HOSTS] == ["close", "unlock", "close"]
 
 
+def heeding_signals() -> None:
+    """A child of what was started in the background, or by nohup, would ignore both."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(
     stage: Stage, version: str, *options: str, wrapped: tuple[str, ...] = ()
 ) -> subprocess.Popen[str]:
@@ -126,6 +132,7 @@ def start(
         [*wrapped, "ansible-playbook", "deploy.yml", "-i", str(inventory),
          "-e", f"release_version={version}", *options],
         cwd=ROOT,
+        preexec_fn=heeding_signals,  # noqa: PLW1509 - this process has one thread
         env={
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

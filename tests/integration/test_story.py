@@ -153,11 +153,16 @@ def test_a_failing_rollback_fences_its_host_alone(deployed: Stage) -> None:
     assert deployed.record()["verdict"] == "fenced"
 
 
+TWICE = {"restore": 3}
+"""Where two drivers have a step of this name, the first of which fails once."""
+
+
 @pytest.mark.parametrize("step", ["hold", "restore", "start", "smoke"])
 def test_a_fault_that_passes_does_not_leave_a_host_fenced(deployed: Stage, step: str) -> None:
     deployed.faults = {"h1": {"story_fails": ["gate.gate", f"rollback.{step} once"]}}
     assert deployed.run("-e release_version=1.1") != 0
-    assert deployed.acts("h1").count(f"rollback.{step}") == 2, deployed.said()
+    done = deployed.acts("h1").count(f"rollback.{step}")
+    assert done == TWICE.get(step, 2), deployed.said()
     assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []
     assert deployed.record()["verdict"] == "restored"

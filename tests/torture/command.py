@@ -17,7 +17,9 @@ WITHIN = 600.0
 INTERRUPTED_TWICE_AFTER = 0.2
 PROGRAM = "ansible-playbook"
 ENTER = """
-import os, sys
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored by what was started in the background
+    signal.signal(number, signal.SIG_DFL)
 with open(sys.argv[1], "w") as group:
     group.write(str(os.getpid()))
 os.execv(sys.argv[2], sys.argv[2:])

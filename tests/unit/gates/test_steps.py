@@ -319,6 +319,11 @@ print("passed", flush=True)
 """
 
 
+def heeding_signals() -> None:
+    """A child of what was started in the background would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_gate_that_an_operator_ends_early_does_not_pass(deployed: Host) -> None:
     for one in deployed.gates:
         one["samples"] = {"min": 2, "every": 0.05, "for": 60}
@@ -329,6 +334,7 @@ def test_a_gate_that_an_operator_ends_early_does_not_pass(deployed: Host) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeding_signals,  # noqa: PLW1509 - this process has one thread
     )
     assert running.stdin is not None
     running.stdin.write(json.dumps(deployed.params("gate")) + "\n")
