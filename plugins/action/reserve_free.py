@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from stagegate.reserve import NAME
@@ -46,7 +47,14 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             place = f"{self._task.args['state']}/{NAME}"
             python = self.interpreter(task_vars or {})
-            self._low_level_execute_command(python, in_data=FREE.format(place=place).encode())
+            try:
+                self._low_level_execute_command(python, in_data=FREE.format(place=place).encode())
+            except AnsibleConnectionFailure:
+                raise
+            except (
+                AnsibleError
+            ) as error:  # the first module after this one tells it, with its place
+                result["msg"] = str(error)
         return {**result, "changed": False}
 
     def interpreter(self, variables: dict[str, Any]) -> str:
