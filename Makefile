@@ -55,8 +55,8 @@ test: artifacts ## Run the unit, contract and integration tests
 	pytest -n auto -m "not lab" $(TESTS)
 	pytest -m lab $(TESTS)
 
-story: setup ## Put the playbooks to the table of scenarios (with VENV= and PYTHON= on another ansible-core)
-	pytest -n auto tests/integration/test_story.py
+story: setup ## Put the playbooks to the table of scenarios (VENV=, PYTHON= for another ansible-core; ROWS=words)
+	pytest -n auto tests/integration/test_story.py $(if $(ROWS),-k "$(ROWS)")
 
 check: setup ## Run every static check
 	ruff check .
