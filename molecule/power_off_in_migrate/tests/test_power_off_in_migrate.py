@@ -13,15 +13,20 @@ pytest_plugins = ["tests.scenario.fixtures"]
 DEPLOY = ("-e", "release_version=1.1", "-e", '{"gates": []}')
 
 
-def deploy_into_the_dark(stage: Stage, step: str, *more: str) -> tuple[Outcome, str]:
+def deploy_into_the_dark(stage: Stage, step: str) -> tuple[Outcome, str]:
     """Deploy 1.1 under load and take the power away when the step is announced; the run's id."""
+    with stage.host.load():
+        return go_into_the_dark(stage, step)
+
+
+def go_into_the_dark(stage: Stage, step: str, *more: str) -> tuple[Outcome, str]:
+    """The same without users: there are none while the services are held."""
     host = stage.host
     entries = len(host.ledger())
-    with host.load():
-        running = stage.start("deploy.yml", *DEPLOY, *more)
-        host.wait_for(step, running, entries)
-        host.machine.power_off()
-        outcome = running.wait()
+    running = stage.start("deploy.yml", *DEPLOY, *more)
+    host.wait_for(step, running, entries)
+    host.machine.power_off()
+    outcome = running.wait()
     assert outcome.rc != 0
     host.machine.power_on()
     left = unfinished(host.ledger())
@@ -59,7 +64,7 @@ def test_the_power_goes_twice_more_while_it_is_resumed(stage: Stage) -> None:
     host = stage.host
     _, run = deploy_into_the_dark(stage, "migrate.apply:memory")
     for step in ("migrate.stage:memory", "migrate.apply:memory"):
-        _, again = deploy_into_the_dark(stage, step, "-e", f"resume={run}")
+        _, again = go_into_the_dark(stage, step, "-e", f"resume={run}")
         assert again == run
         assert_held(host)
     outcome = stage.roll_back()
