@@ -100,17 +100,7 @@ def argument_spec() -> dict[str, Any]:
         "action": {
             "type": "str",
             "required": True,
-            "choices": [
-                "observe",
-                "status",
-                "open",
-                "reopen",
-                "smoke",
-                "warn",
-                "attest",
-                "close",
-                "unlock",
-            ],
+            "choices": ["observe", "status", *CHANGES],
         },
         "run": RUN_OPTIONS,
         "plan": {"type": "dict"},
@@ -164,25 +154,40 @@ def reopen(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
 
 
-def word(run: Run, params: dict[str, Any]) -> dict[str, Any]:
-    """Add to a run what was seen or said of it, or free a lock that belongs to none."""
-    action = params["action"]
-    if action == "smoke":
-        conduct.judge_smoke(run, params["phase"], params["outcome"], params["expected"])
-        return {}
-    if action == "warn":
-        return {"warnings": [conduct.warn_of_no_return(run, params["run"]["plan"])]}
-    if action == "attest":
-        return attesting.attest_run(run, params["word"])
-    if action == "unlock":
-        return {"changed": unlocking.unlock(run, str(params["unlock"]), params["owner"])}
+def smoke(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Record how a smoke suite ended."""
+    conduct.judge_smoke(run, params["phase"], params["outcome"], params["expected"])
+    return {}
+
+
+def warn(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Say that the automatic way back ends here."""
+    return {"warnings": [conduct.warn_of_no_return(run, params["run"]["plan"])]}
+
+
+def attest(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Add a person's word to a run."""
+    return attesting.attest_run(run, params["word"])
+
+
+def close(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Write the terminal entry and free the system."""
     return {"entries": conduct.close_run(run, params["verdict"], params["evidence"] or {})}
+
+
+def unlock(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Free a system whose lock belongs to no unfinished run."""
+    return {"changed": unlocking.unlock(run, str(params["unlock"]), params["owner"])}
 
 
 CHANGES: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
     "open": open_run,
     "reopen": reopen,
-    **dict.fromkeys(("smoke", "warn", "attest", "close", "unlock"), word),
+    "smoke": smoke,
+    "warn": warn,
+    "attest": attest,
+    "close": close,
+    "unlock": unlock,
 }
 
 

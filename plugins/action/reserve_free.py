@@ -51,10 +51,8 @@ class ActionModule(ActionBase):
                 self._low_level_execute_command(python, in_data=FREE.format(place=place).encode())
             except AnsibleConnectionFailure:
                 raise
-            except (
-                AnsibleError
-            ) as error:  # the first module after this one tells it, with its place
-                result["msg"] = str(error)
+            except AnsibleError as error:
+                result["msg"] = str(error)  # the first module after this one tells it in full
         return {**result, "changed": False}
 
     def interpreter(self, variables: dict[str, Any]) -> str:

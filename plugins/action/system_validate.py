@@ -65,11 +65,9 @@ class ActionModule(ActionBase):
         """Refuse, or give the run context."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
-        problems = (
-            cut_off_problems(variables)
-            or phase_problems(list(variables.get("ansible_run_tags", [])))
-            or self.system_problems(variables)
-        )
+        problems = phase_problems(
+            list(variables.get("ansible_run_tags", []))
+        ) or self.system_problems(variables)
         if problems:
             return {**result, **refusal(variables, problems)}
         return {
@@ -182,15 +180,6 @@ def run_problems(variables: Mapping[str, Any], parts: Sequence[str]) -> list[Pro
         for key, run in named.items()
         if not RUN.fullmatch(run)
     ]
-
-
-def cut_off_problems(variables: Mapping[str, Any]) -> list[Problem]:
-    """What Ansible cut off: it reads a value up to its first space, unless it is quoted."""
-    if "_raw_params" not in variables:
-        return []
-    text = shown(variables["_raw_params"])
-    hint = 'a value with a space: -e "name=\'one two\'", or -e \'{"name": "one two"}\''
-    return [Problem("--extra-vars", f"{text} belongs to no variable", hint)]
 
 
 def phase_problems(tags: list[str]) -> list[Problem]:

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 
 from stagegate.ledger import read_ledger
 from tests.integration.story.stage import DATA_HOST, HOSTS, ROOT, Stage
 from tests.integration.story.sudo import become_by_sudo, needs_sudo
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    stage = Stage(tmp_path_factory.mktemp("first"))
-    assert stage.run("-e release_version=1.0") == 0, stage.said()
-    return stage
-
-
-@pytest.fixture
-def deployed(first: Stage, tmp_path: Path) -> Stage:
-    """Three hosts with 1.0 live: the state that the first deployment left, copied."""
-    home = tmp_path / "stage"
-    shutil.copytree(first.home, home, ignore=shutil.ignore_patterns("runner"))
-    return Stage(home)
 
 
 def everywhere(version: str) -> dict[str, str]:

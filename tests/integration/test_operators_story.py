@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from stagegate import conduct
 from stagegate.history import RunSummary, runs
@@ -21,21 +18,6 @@ from tests.integration.story.stage import HOSTS, ROOT, STORY, Stage
 
 STRANGER = {"operator": "night", "controller": "c1", "controller_id": "c1/b/1/2", "started": "then"}
 RUN = "20260101T000000Z-abcd"
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    stage = Stage(tmp_path_factory.mktemp("first"))
-    assert stage.run("-e release_version=1.0") == 0, stage.said()
-    return stage
-
-
-@pytest.fixture
-def deployed(first: Stage, tmp_path: Path) -> Stage:
-    """Three hosts with 1.0 live: the state that the first deployment left, copied."""
-    home = tmp_path / "stage"
-    shutil.copytree(first.home, home, ignore=shutil.ignore_patterns("runner"))
-    return Stage(home)
 
 
 def state(stage: Stage, host: str) -> Path:

@@ -7,31 +7,11 @@ before it is pinned.
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from stagegate.conduct import open_run
 from stagegate.journal import Run
 from tests.integration.story.stage import HOSTS, Stage
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    stage = Stage(tmp_path_factory.mktemp("first"))
-    assert stage.run("-e release_version=1.0") == 0, stage.said()
-    assert stage.live() == everywhere("1.0")
-    assert stage.locked() == []
-    return stage
-
-
-@pytest.fixture
-def deployed(first: Stage, tmp_path: Path) -> Stage:
-    """Three hosts with 1.0 live: the state that the first deployment left, copied."""
-    home = tmp_path / "stage"
-    shutil.copytree(first.home, home, ignore=shutil.ignore_patterns("runner"))
-    return Stage(home)
 
 
 def everywhere(version: str) -> dict[str, str]:
