@@ -19,7 +19,7 @@ from tests.torture.world import PLACE, World
 def ready(name: str, fresh: bool) -> World:
     """The world of a system, made and known."""
     world: World = LocalWorld(LOCAL[name]) if name in LOCAL else FleetWorld()
-    if fresh or not (world.directory / "points.json").exists():
+    if fresh or not world.is_ready():
         world.make()
         prepare(world, world.directory / "prepare")
     return world

@@ -61,7 +61,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """How a case went: ``reached`` is false when the run never came to the point."""
+    """How a case went: ``reached`` is false when the run never came to the point.
+
+    ``ended`` is the release that is live in the end, or how the run ended without the point.
+    """
 
     case: str
     reached: bool
@@ -141,6 +144,7 @@ class Player:
         command.wait()
         self.world.wait_until_idle()
         reached = (counters / "reached").exists()
+        self.release = "" if reached else f"{command.verdict() or 'no record'}, without the point"
         shutil.rmtree(counters)
         shutil.rmtree(self.world.counters(self.world.red), ignore_errors=True)
         return reached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 from stagegate.ledger import read_ledger
 from tests.lab import Lab
 from tests.lab.cgroup import Cgroup
-from tests.scenario.fleet import DATA, INVENTORY, SERVING, Fleet
+from tests.scenario.fleet import DATA, DOOR, INVENTORY, SERVING, Fleet
 from tests.scenario.invariants import Seen
 from tests.scenario.users import Users
 from tests.torture.command import WITHIN, Command, start_playbook
@@ -20,6 +21,7 @@ from tests.torture.systems import QUICK, SPARKLE, Released
 from tests.torture.world import CGROUPS, PLACE
 
 USERS = 3
+IDENTITIES = "identities.json"
 SERVICE = "sparkle-api"
 STATE = Path("var/lib/stagegate/sparkle")
 COUNTERS = Path("var/lib/stagegate-torture")
@@ -60,6 +62,23 @@ class FleetWorld:
         for name, host in self._boot().hosts.items():
             host.machine.run("sync")
             host.machine.snapshot(self.directory / f"{moment}-{name}.img")
+        (self.directory / IDENTITIES).write_text(json.dumps(self._identities()), encoding="utf-8")
+
+    def is_ready(self) -> bool:
+        """Tell whether moments are kept, of these machines: others would have other host keys."""
+        place = self.directory / IDENTITIES
+        kept = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+        points = (self.directory / "points.json").exists()
+        return bool(points and kept and kept == self._identities())
+
+    def _identities(self) -> dict[str, str]:
+        """The host key of each machine that exists."""
+        machines = Lab().machines()
+        return {
+            name: machines[name].files.known_hosts.read_text(encoding="ascii")
+            for name in (*SERVING, DATA, DOOR)
+            if name in machines
+        }
 
     def go_back(self, moment: str) -> None:
         """Be at a kept moment again: every machine boots on its disk of then."""
@@ -79,9 +98,10 @@ class FleetWorld:
             time.sleep(0.2)
 
     def rest(self) -> None:
-        """Remove the machines; the kept moments stay."""
+        """Power the machines off; they stay, and the kept moments with them."""
         self.cgroup.kill()
-        Lab().down(Path(INVENTORY))
+        for host in self._boot().hosts.values():
+            host.machine.power_off()
         self.fleet = None
 
     def start(

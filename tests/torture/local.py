@@ -132,9 +132,9 @@ class LocalWorld:
         finally:
             self.cgroup.thaw()
 
-    def saved(self, moment: str) -> bool:
-        """Tell whether a moment was kept."""
-        return (self.directory / f"{moment}.img").exists()
+    def is_ready(self) -> bool:
+        """Tell whether the moments that cases begin at are kept, and the points known."""
+        return (self.directory / "points.json").exists()
 
     def go_back(self, moment: str) -> None:
         """Be at a kept moment again, with the services running as they did."""

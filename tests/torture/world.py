@@ -70,6 +70,9 @@ class World(Protocol):
     def make(self) -> None:
         """Make it anew, with nothing deployed."""
 
+    def is_ready(self) -> bool:
+        """Tell whether the moments that cases begin at are kept, and the points known."""
+
     def save(self, moment: str) -> None:
         """Keep this moment."""
 
