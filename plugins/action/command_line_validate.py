@@ -16,7 +16,7 @@ from ansible.template import is_trusted_as_template
 from ansible.utils.vars import load_extra_vars
 
 from stagegate.entry import LOOKUP_HINT, core_problem, program_lookups, read_vault_problems
-from stagegate.validate import Problem, check_text, shown
+from stagegate.validate import Problem, check_text, refused, shown
 
 DOCUMENTATION = r"""
 module: command_line_validate
@@ -64,7 +64,8 @@ class ActionModule(ActionBase):
             or lookup_problems(variables, is_trusted_as_template)
             or read_vault_problems(vault_files(), [PUBLIC])
         )
-        return {**result, **refusal(problems)} if problems else result
+        now = "nothing was rendered and nothing was changed"
+        return {**result, **(refused(problems, now) if problems else {})}
 
 
 def extra_variable_problems(given: Mapping[str, Any]) -> list[Problem]:
@@ -111,18 +112,3 @@ def vault_files() -> list[str]:
     given += [str(vault).rpartition("@")[2] for vault in context.CLIARGS.get("vault_ids") or ()]
     given += [str(vault).rpartition("@")[2] for vault in C.DEFAULT_VAULT_IDENTITY_LIST or ()]
     return [*dict.fromkeys([*given, *filter(None, [C.DEFAULT_VAULT_PASSWORD_FILE])])]
-
-
-def refusal(problems: list[Problem]) -> dict[str, Any]:
-    """The failed result for bad input."""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    what = f"{problems[0]}{more}"
-    parts = {
-        "what": what,
-        "now": "nothing was rendered and nothing was changed",
-        "untouched": "every host",
-        "next": "correct it and run the same command again",
-        "code": 12,
-    }
-    listed = [str(problem) for problem in problems]
-    return {"failed": True, "msg": what, "problems": listed, "stagegate": parts}

@@ -24,6 +24,7 @@ from stagegate.validate import (
     check_names,
     check_options,
     nearest,
+    refused,
     shown,
 )
 
@@ -69,7 +70,8 @@ class ActionModule(ActionBase):
             list(variables.get("ansible_run_tags", []))
         ) or self.system_problems(variables)
         if problems:
-            return {**result, **refusal(variables, problems)}
+            host = str(variables["inventory_hostname"])
+            return {**result, **refused(problems, "nothing was changed", host)}
         return {
             **result,
             "run": self.run_context(variables),
@@ -196,18 +198,3 @@ def phase_problems(tags: list[str]) -> list[Problem]:
         if tag in known  # any other skips nothing; molecule always gives two of its own
     ]
     return problems
-
-
-def refusal(variables: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The failed result for bad input."""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    what = f"{variables['inventory_hostname']}: {problems[0]}{more}"
-    parts = {
-        "what": what,
-        "now": "nothing was changed",
-        "untouched": "every host",
-        "next": "correct it and run the same command again",
-        "code": 12,
-    }
-    listed = [str(problem) for problem in problems]
-    return {"failed": True, "msg": what, "problems": listed, "stagegate": parts}

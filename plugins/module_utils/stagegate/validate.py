@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import BadInput
+
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
@@ -79,6 +81,23 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}" + (f"; {self.hint}" if self.hint else "")
+
+
+def refused(problems: Sequence[Problem], now: str, host: str = "") -> dict[str, Any]:
+    """The failed result of an action for bad input: the first problem, and all of them as data.
+
+    ``now`` says what is true; ``host`` is named where the problem is one of that host's variables.
+    """
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    what = f"{host}: {problems[0]}{more}" if host else f"{problems[0]}{more}"
+    error = BadInput(
+        what,
+        now=now,
+        untouched="every host",
+        next="correct it and run the same command again",
+    )
+    listed = [str(problem) for problem in problems]
+    return {"failed": True, "problems": listed, **error.as_result()}
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
