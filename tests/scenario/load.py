@@ -11,6 +11,8 @@ from types import TracebackType
 
 TOOLS = Path(__file__).resolve().parents[2] / "examples/abathur/tools"
 RATE = 15
+ENDS_WITH_ITS_STARTER = ("setpriv", "--pdeathsig", "TERM")
+"""Users of a test that was killed would go on writing to whatever has their address next."""
 WRITES_WITHIN = 120.0
 FIRST_WRITE_WITHIN = 20.0
 STOPS_WITHIN = 30.0
@@ -31,7 +33,7 @@ class Load:
         before = self.size()
         argv = ["--url", self.url, "--log", str(self.log), "--rate", str(RATE)]
         self._process = subprocess.Popen(
-            [sys.executable, str(self._tools / "writer.py"), *argv],
+            [*ENDS_WITH_ITS_STARTER, sys.executable, str(self._tools / "writer.py"), *argv],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.scenario.load import ENDS_WITH_ITS_STARTER
+
 TOOLS = Path(__file__).resolve().parents[2] / "examples/sparkle/tools"
 USERS = 6
 WRITES_WITHIN = 120.0
@@ -48,7 +50,7 @@ class Users:
         kept = ["--json-file", str(self._stats.with_suffix("")), "--stop-timeout", "20"]
         with self._said.open("ab") as said:
             self._process = subprocess.Popen(
-                [*argv, *size, *kept],
+                [*ENDS_WITH_ITS_STARTER, *argv, *size, *kept],
                 env={**os.environ, "SPARKLE_ACK_LOG": str(self.log)},
                 stdout=said,
                 stderr=said,
