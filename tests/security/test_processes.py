@@ -15,6 +15,7 @@ import pytest
 
 from stagegate.command import run_command
 from stagegate.glue import run_module, run_without_dumps
+from tests.forked import fork
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canary-in-the-memory"
@@ -34,14 +35,15 @@ class Module:
 
 def crash(protect: bool) -> int:
     """How a process that crashes ends: in this child, in an empty folder of its own."""
-    child = os.fork()
-    if child == 0:
+
+    def act() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         held = CANARY * 1000
         if protect:
             run_module(Module(), lambda params, check: crash_now(held))
         crash_now(held)
-    return os.waitpid(child, 0)[1]
+
+    return os.waitpid(fork(act), 0)[1]
 
 
 def crash_now(held: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ PLAN = {"kind": "deploy", "from": "1.0", "to": "1.1", "digest": "d", "inputs": "
 FIRST = {"operator": "night", "controller": "c1", "controller_id": "c1/b/1/2", "started": "then"}
 KNOWS_IT_DEAD = {**FIRST, "controller_id": "c1/b/9/9", "dead": ["c1/b/1/2"]}
 FORK = multiprocessing.get_context("fork")
+PATIENCE = 60.0
+"""Seconds within which every operator has done its act, and been told."""
 CLOSE = 0.001
 """Seconds between two starts that count as the same moment."""
 
@@ -89,9 +91,20 @@ def race(places: Sequence[Path], acts: dict[str, Act]) -> list[dict[str, Told]]:
         ends[name], theirs = FORK.Pipe(duplex=False)
         people.append(FORK.Process(target=operate, args=(name, act, places, meet, go, theirs)))
         people[-1].start()
-    told = [{name: end.recv() for name, end in ends.items()} for _ in places]
-    for person in people:
-        person.join()
+        theirs.close()  # so that an operator that died ends the waiting for its word
+    try:
+        return [{name: hear(end) for name, end in ends.items()} for _ in places]
+    finally:
+        for person in people:
+            person.kill()
+            person.join()
+
+
+def hear(end: Any) -> Told:
+    """What an operator was told next; an error where it died, or says nothing."""
+    if not end.poll(PATIENCE):
+        raise TimeoutError(f"an operator said nothing within {PATIENCE:g} s")
+    told: Told = end.recv()
     return told
 
 

@@ -19,6 +19,7 @@ from stagegate.history import unfinished
 from stagegate.journal import open_journal
 from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
+from tests.forked import fork
 from tests.unit.core.operators import KNOWS_IT_DEAD, PLAN, begin, context, do_step, everything
 from tests.unit.sqlite.test_crash import traceable
 
@@ -98,17 +99,18 @@ def test_a_state_directory_of_somebody_else_is_refused_as_itself(tmp_path: Path)
     state = tmp_path / "state"
     state.mkdir(mode=0o755)
     tmp_path.chmod(0o755)
-    child = os.fork()
-    if child == 0:
+
+    def act() -> int:
         os.setgid(NOBODY)
         os.setuid(NOBODY)
         try:
             begin(state)
         except Refused as error:
             well = "Permission denied" in error.what or "Operation not permitted" in error.what
-            os._exit(0 if well else 2)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            return 0 if well else 2
+        return 1
+
+    assert os.waitstatus_to_exitcode(os.waitpid(fork(act), 0)[1]) == 0
     assert everything(state) == {}
 
 

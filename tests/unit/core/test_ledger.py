@@ -16,6 +16,7 @@ import pytest
 from stagegate.errors import BadInput, LockHeld, StepFailed
 from stagegate.journal import Journal, Run, open_journal
 from stagegate.ledger import Entry, canonical, parse_line, read_ledger
+from tests.forked import fork
 
 
 @pytest.fixture
@@ -209,12 +210,13 @@ with open_journal(run) as journal, journal.step("migrate", "stage:memory"):
 
 def test_a_step_at_work_is_never_joined_by_a_second(run: Run) -> None:
     ready, go = os.pipe(), os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def work() -> None:
         with open_journal(run):
             os.write(ready[1], b"x")
             os.read(go[0], 1)
-        os._exit(0)
+
+    child = fork(work)
     os.read(ready[0], 1)
     with pytest.raises(LockHeld, match="still at work"), open_journal(run, deadline=0.1):
         pass

@@ -19,6 +19,7 @@ from stagegate import secret_files
 from stagegate.errors import BadInput, Refused, StepFailed
 from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
+from tests.forked import fork
 
 ROOT = Path(__file__).parents[3]
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -198,12 +199,12 @@ def test_a_run_that_was_killed_between_two_files_is_finished(
         done.append(real(*args))
 
     wanted = {"a": SECOND, "b": SECOND} if action == "place" else {}
-    child = os.fork()
-    if child == 0:
+
+    def act() -> None:
         monkeypatch.setattr(secret_files, "write_file", dying)
         host.act(action, **wanted)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    assert os.waitstatus_to_exitcode(os.waitpid(fork(act), 0)[1]) == 9
     host.act("place", a=SECOND, b=SECOND)
     assert host.read() == {"a": SECOND, "b": SECOND}
     host.act("restore")

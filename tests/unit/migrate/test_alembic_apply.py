@@ -16,6 +16,7 @@ import pytest
 
 from stagegate.errors import BadInput, Refused, StepFailed
 from stagegate.migrate import alembic_apply
+from tests.forked import fork
 from tests.servers import place as servers
 from tests.unit.migrate.alembic_site import FIRST, INDEX, NO_INDEX, SECOND, Site, line, release
 
@@ -271,10 +272,11 @@ def test_a_step_whose_module_was_killed_ends_what_it_left_and_goes_on_from_what_
 ) -> None:
     """Between the two migrations each has committed: the first is not done twice."""
     place = release(site.place / "1.1", line(FIRST, ("r2", WHEN_TOLD)), per_migration=True)
-    module = os.fork()
-    if module == 0:
+
+    def act() -> None:
         site.apply(place)
-        os._exit(0)
+
+    module = fork(act)
     until(lambda: asleep(site))
     (left,) = runners(module)
     os.kill(module, 9)

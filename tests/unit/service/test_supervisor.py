@@ -32,6 +32,7 @@ from stagegate.service.steady import steady
 from stagegate.service.supervisor import Supervisor
 from stagegate.service.supervisor_config import Daemon, program
 from stagegate.service.supervisord import ensure, read_pid, shutdown
+from tests.forked import fork
 from tests.unit.service.helpers import APP, app, entries, free_port, make_fleet, make_run
 
 NAME = "abathur-api"
@@ -92,16 +93,15 @@ def test_a_first_installation_starts_and_a_second_start_changes_nothing(machine:
 def test_supervisord_outlives_the_process_that_started_it(machine: Machine, tmp_path: Path) -> None:
     ends: list[int] = []
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def act() -> None:
         os.dup2(writer, 1)
         os.dup2(writer, 2)
-        try:
-            start(machine.host("run-1"), check_mode=False)
-        finally:
-            os._exit(0)
+        start(machine.host("run-1"), check_mode=False)
+
+    child = fork(act)
     os.close(writer)
-    os.waitpid(child, 0)
+    assert os.waitpid(child, 0)[1] == 0
     # A daemon that kept the pipe would keep this open for ever, and Ansible waiting with it.
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb") as pipe:
