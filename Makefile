@@ -52,11 +52,11 @@ demo: setup ## Deploy, break and put back a small system on this machine (SYSTEM
 
 # The lab is one: what boots machines runs after the rest, in one process.
 test: artifacts ## Run the unit, contract and integration tests
-	pytest -n auto -m "not lab" $(TESTS)
+	pytest -n auto --dist worksteal -m "not lab" $(TESTS)
 	pytest -m lab $(TESTS)
 
 story: setup ## Put the playbooks to the table of scenarios (VENV=, PYTHON= for another ansible-core; ROWS=words)
-	pytest -n auto tests/integration/test_story.py $(if $(ROWS),-k "$(ROWS)")
+	pytest -n auto --dist worksteal tests/integration/test_story.py $(if $(ROWS),-k "$(ROWS)")
 
 check: setup ## Run every static check
 	ruff check .
