@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
-from stagegate import clock, files, journal, ledger, lock, reserve
+from stagegate import clock, files, journal, ledger, lock, reserve, step_lock
 
 from .disk import Directory, Disk, File, Link, Node, failure
 
@@ -417,7 +417,8 @@ NAMES: tuple[tuple[Any, dict[str, Any]], ...] = (
     (ledger, {"os": Os, "Path": Place}),
     (lock, {"os": Os, "shutil": Shutil}),
     (reserve, {"os": Os}),
-    (journal, {"os": Os, "fcntl": Fcntl, "time": Time, "Path": Place}),
+    (journal, {"Path": Place}),
+    (step_lock, {"os": Os, "fcntl": Fcntl, "time": Time}),
     (clock, {"time": Time, "Path": Place, "datetime": DateTime}),
 )
 

@@ -19,10 +19,11 @@ import pytest
 from stagegate import secret_place
 from stagegate.errors import StagegateError
 from stagegate.files import switch_link, write_atomic, write_json
-from stagegate.journal import Run, open_journal, step_lock
+from stagegate.journal import Run, open_journal
 from stagegate.ledger import Entry, append_entry, read_ledger
 from stagegate.lock import Lock
 from stagegate.service.guard import lift_guard, raise_guard
+from stagegate.step_lock import step_lock
 from stagegate.store.copying import copy_file
 
 SETTING = Path("/proc/sys/fs/protected_symlinks")

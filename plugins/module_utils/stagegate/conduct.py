@@ -18,11 +18,12 @@ from .history import (
     summarize,
     unfinished,
 )
-from .journal import Journal, Run, open_journal, step_lock
+from .journal import Journal, Run, open_journal
 from .ledger import read_ledger
 from .lock import Lock, held_error
 from .overlap import read_machine
 from .reserve import give_back
+from .step_lock import step_lock
 from .taking import begin, ended_well, holder_of, take_over
 from .trouble import refusing_trouble
 

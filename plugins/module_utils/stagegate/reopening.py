@@ -9,10 +9,11 @@ from typing import Any
 from .clock import Clock, SystemClock
 from .errors import Interrupted
 from .history import RunSummary, WayBack, last_change, unfinished, way_back
-from .journal import Journal, Run, check_fence, step_lock
+from .journal import Journal, Run, check_fence
 from .ledger import read_ledger
 from .lock import Lock
 from .reserve import give_back
+from .step_lock import step_lock
 from .taking import holder_of, refuse_if_alive
 from .trouble import refusing_trouble
 

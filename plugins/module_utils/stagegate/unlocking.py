@@ -8,9 +8,10 @@ from typing import Any
 from .clock import SystemClock
 from .errors import Refused
 from .history import unfinished
-from .journal import Journal, Run, step_lock
+from .journal import Journal, Run
 from .ledger import read_ledger
 from .lock import Lock, held_error
+from .step_lock import step_lock
 from .taking import holder_of, refuse_if_alive
 from .trouble import refusing_trouble
 

@@ -18,10 +18,11 @@ import pytest
 from stagegate import conduct, errors, parts, reopening, unlocking
 from stagegate.errors import StagegateError
 from stagegate.history import last_change, live_release, unfinished
-from stagegate.journal import Run, open_journal, step_lock
+from stagegate.journal import Run, open_journal
 from stagegate.ledger import read_ledger
 from stagegate.lock import Lock
 from stagegate.status import read_standing
+from stagegate.step_lock import step_lock
 from tests.unit.core.operators import (
     FIRST,
     KNOWS_IT_DEAD,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stagegate import conduct, history, journal, taking
+from stagegate import conduct, history, journal, step_lock, taking
 from tests.model import check, story, system
 from tests.model.system import Current
 
@@ -42,7 +42,7 @@ def wrong_way(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_step_lock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(journal, "wait_for_flock", lambda descriptor, state, deadline: None)
+    patch.setattr(step_lock, "wait_for_flock", lambda descriptor, state, deadline: None)
 
 
 def resumed_is_ended(patch: pytest.MonkeyPatch) -> None:
