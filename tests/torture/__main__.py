@@ -50,12 +50,17 @@ def chosen(wanted: list[Case], only: str) -> list[Case]:
 
 
 def table(results: list[Result]) -> str:
-    """Counts by run and fault."""
-    counts: Counter[tuple[str, str]] = Counter()
+    """Counts by run and fault, and by the phases of the points that were hit."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
     for result in results:
-        system, run, fault = result.case.split("/")[:3]
-        counts[(f"{system} {run}", fault)] += 1
-    lines = [f"{run:<22}{fault:<28}{count:>4}" for (run, fault), count in sorted(counts.items())]
+        system, run, fault, point = result.case.split("/")[:4]
+        phases = counts.setdefault((f"{system} {run}", fault), Counter())
+        phases[point.partition(".")[0]] += 1
+    lines = [
+        f"{run:<20}{fault:<26}{phases.total():>4}  "
+        + ", ".join(f"{phase} {count}" for phase, count in sorted(phases.items()))
+        for (run, fault), phases in sorted(counts.items())
+    ]
     reached = sum(result.reached for result in results)
     points = len({"/".join(r.case.split("/")[:2] + r.case.split("/")[3:4]) for r in results})
     violated = [r for r in results if r.violations]
