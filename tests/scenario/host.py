@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stagegate.history import last_change, live_release, unfinished
+from stagegate.history import last_change, live_release
 from stagegate.ledger import Entry
+from tests.scenario.invariants import Seen, violations_at_the_end
 from tests.scenario.load import Load
 from tests.scenario.member import Member
 
 if TYPE_CHECKING:
     from tests.lab import Machine
 
+SERVICES = ("abathur-api", "abathur-workers")
 PROBE = Path(__file__).with_name("probe.py")
 # Immutable: a look at a copy must not leave files beside it.
 QUERY = """
@@ -52,18 +54,28 @@ class Host(Member):
         """The path of the copy that a run made of the database."""
         return f"/{self.state}/backups/{run}/memory/abathur.db"
 
+    def seen(self) -> Seen:
+        """The host as the invariants are asked of it."""
+        looked = self.look()
+        active = {n: s for n, s in looked["services"].items() if s["ActiveState"] == "active"}
+        return Seen(
+            name=self.name,
+            entries=self.ledger(),
+            owner=self.owner(),
+            guarded=looked["guarded"],
+            release=looked["release"],
+            data={"memory": looked["data"]},
+            services={name: service["version"] for name, service in active.items()},
+            processes=len(active),
+            broken=looked["integrity"],
+        )
+
     def assert_invariants(self, release: str) -> None:
         """Everything that must be true once a run has ended with this release live."""
-        entries, seen = self.ledger(), self.look()
-        assert unfinished(entries) is None, "the ledger's last run has no end"
-        assert live_release(last_change(entries)) == release
-        assert seen["release"] == f"releases/{release}"
-        assert seen["data"] == live_generation(entries)
-        assert not seen["locked"], "the run has ended, its lock has not"
-        assert not seen["guarded"], "services run, and the start guard is there"
-        served = {name: (s["ActiveState"], s["version"]) for name, s in seen["services"].items()}
-        assert served == dict.fromkeys(served, ("active", release))
-        assert seen["integrity"] == []
+        seen = self.seen()
+        assert violations_at_the_end(seen, SERVICES) == []
+        assert live_release(last_change(seen.entries)) == release
+        assert seen.data["memory"] == live_generation(seen.entries)
 
 
 def live_generation(entries: tuple[Entry, ...]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stagegate.ledger import Entry, read_ledger
 
@@ -53,9 +54,17 @@ class Member:
         copy.write_bytes(source.read_bytes() if source.exists() else b"")
         return read_ledger(copy).entries
 
+    def owner(self) -> Mapping[str, Any] | None:
+        """Who holds the host, read from its disk; None when nobody does."""
+        return owner_of(self.machine.files.root / self.state / "lock")
+
     def locked(self) -> bool:
-        """Tell whether a run holds the host, read from its disk."""
-        return (self.machine.files.root / self.state / "lock").exists()
+        """Tell whether a run holds the host."""
+        return self.owner() is not None
+
+    def guarded(self) -> bool:
+        """Tell whether the start guard stands, read from the host's disk."""
+        return (self.machine.files.root / self.state / "guard").exists()
 
     def wait_for(self, step: str, running: Running, after: int) -> None:
         """Return once the host's ledger announces a step, say ``migrate.stage:memory``.
@@ -74,6 +83,14 @@ class Member:
         while not condition(self.ledger()):
             assert time.monotonic() < end, f"{self.name}: not in {REACHED_WITHIN:g} s"
             time.sleep(0.1)
+
+
+def owner_of(lock: Path) -> Mapping[str, Any] | None:
+    """Who took a lock; None when it is free."""
+    if not lock.exists():
+        return None
+    owner: dict[str, Any] = json.loads((lock / "owner.json").read_text(encoding="utf-8"))
+    return owner
 
 
 def _is_intent(entry: Entry, step: str) -> bool:

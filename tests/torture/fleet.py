@@ -8,21 +8,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stagegate.ledger import read_ledger
 from tests.lab import Lab
 from tests.lab.cgroup import Cgroup
-from tests.scenario.fleet import DATA, DOOR, INVENTORY, SERVING, Fleet
+from tests.scenario.fleet import DATA, DOOR, INVENTORY, SERVING, Fleet, serving
 from tests.scenario.invariants import Seen
 from tests.scenario.users import Users
 from tests.torture.command import WITHIN, Command, start_playbook
-from tests.torture.look import owner_of
 from tests.torture.points import Point
 from tests.torture.systems import QUICK, SPARKLE, Released
 from tests.torture.world import CGROUPS, PLACE
 
 USERS = 3
 IDENTITIES = "identities.json"
-SERVICE = "sparkle-api"
 STATE = Path("var/lib/stagegate/sparkle")
 COUNTERS = Path("var/lib/stagegate-torture")
 
@@ -136,39 +133,12 @@ class FleetWorld:
     def seen(self) -> list[Seen]:
         """What is true now on each host."""
         fleet = self._boot()
-        names = list(fleet.hosts)
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(lambda name: self._look(fleet, name), names))
-
-    def _look(self, fleet: Fleet, name: str) -> Seen:
-        host = fleet.hosts[name]
-        state = host.machine.files.root / STATE
-        serves = name in SERVING
-        looked = fleet.look(name) if serves else {}
-        up = bool(serves and looked["version"])
-        copied = fleet.scratch / f"seen-{name}.jsonl"
-        source = state / "ledger.jsonl"
-        copied.write_bytes(source.read_bytes() if source.exists() else b"")
-        return Seen(
-            name=name,
-            entries=read_ledger(copied).entries,
-            owner=owner_of(state / "lock"),
-            guarded=(state / "guard").exists(),
-            release=looked["release"] if serves else "",
-            data={},
-            services={SERVICE: looked["version"]} if up else {},
-            processes=int(serves and looked["active"] == "active"),
-            broken=self._broken(fleet) if name == DATA else (),
-        )
-
-    def _broken(self, fleet: Fleet) -> tuple[str, ...]:
-        """What the database is left with that no run may leave."""
-        left = fleet.query("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
-        return tuple(f"the index {row[0]} is not valid" for row in left)
+            return list(pool.map(fleet.seen, fleet.hosts))
 
     def serving(self, host: Seen) -> list[str]:
         """The services that must run on a host once a run is over."""
-        return [SERVICE] if host.name in SERVING else []
+        return serving(host.name)
 
     def writing(self, scratch: Path) -> Users:
         """Users who come through the door."""

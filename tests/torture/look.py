@@ -11,10 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from stagegate.ledger import read_ledger
 from tests.scenario.invariants import Seen
+from tests.scenario.member import owner_of
 from tests.torture.systems import LocalSystem
 
 ANSWERS_WITHIN = 5.0
@@ -40,14 +40,6 @@ def look_at(home: Path, system: LocalSystem, running: list[int], ports: Mapping[
 def leads_to(link: Path) -> str:
     """Where a link leads; empty when there is none."""
     return str(link.readlink()) if link.is_symlink() else ""
-
-
-def owner_of(lock: Path) -> dict[str, Any] | None:
-    """Who holds the system; None when nobody does."""
-    if not lock.exists():
-        return None
-    owner: dict[str, Any] = json.loads((lock / "owner.json").read_text(encoding="utf-8"))
-    return owner
 
 
 def served(ports: Mapping[str, int]) -> dict[str, str]:
