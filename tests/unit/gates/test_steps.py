@@ -329,7 +329,7 @@ def test_a_gate_that_an_operator_ends_early_does_not_pass(deployed: Host) -> Non
         one["samples"] = {"min": 2, "every": 0.05, "for": 60}
     deployed.gates = deployed.gates[:1]
     running = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-X", "faulthandler", "-c", PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -344,7 +344,11 @@ def test_a_gate_that_an_operator_ends_early_does_not_pass(deployed: Host) -> Non
         assert time.monotonic() < until
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    said, error = running.communicate(timeout=20)
+    try:
+        said, error = running.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGABRT)  # it tells what each of its threads is at
+        raise AssertionError(running.communicate()[1]) from None
     assert running.returncode != 0
     assert (said, "KeyboardInterrupt" in error) == ("asking\n", True)
     assert [e.kind for e in deployed.entries if e.step == "evaluate"] == ["intent"]
