@@ -24,7 +24,7 @@ from .lock import Lock, held_error
 from .overlap import read_machine
 from .reserve import give_back
 from .step_lock import step_lock
-from .taking import begin, ended_well, holder_of, take_over
+from .taking import begin, ended_well, free_ended, holder_of, take_over
 from .trouble import refusing_trouble
 
 
@@ -84,7 +84,8 @@ def open_run(
     """
     clock = SystemClock()
     if plan.get("noop"):
-        with open_journal(replace(run, exclusive=False)) as journal:
+        with open_journal(replace(run, exclusive=False)) as journal, refusing_trouble(run.state):
+            free_ended(run, journal.entries)
             state = {"verdict": "no_op", "release": plan.get("to")}
             if not ended_well(run.id, journal.entries):
                 journal.note("preflight", "noop", state=state, kind="terminal")

@@ -14,7 +14,7 @@ from .ledger import read_ledger
 from .lock import Lock
 from .reserve import give_back
 from .step_lock import step_lock
-from .taking import holder_of, refuse_if_alive
+from .taking import free_ended, holder_of, refuse_if_alive
 from .trouble import refusing_trouble
 
 
@@ -42,14 +42,14 @@ def reopen_run(
             return run, asdict(untouched(summary, together))
         ours = run.exclusive and summary is not None and summary.id == run.id
         if summary is None or not (ours or way.needed):
+            free_ended(run, entries)
             return replace(run, id=way.run or run.id), asdict(way)
         if ours:
             check_fence(run)
         else:
             refuse_if_alive(lock, held, owner, clock)
         give_back(run.state)
-        if held is None:
-            lock.release()  # of a run that ended, and whose controller died before this
+        free_ended(run, entries)
         # By a new epoch, which fences a step of the way forward that was given up and comes late.
         take = lock.acquire if held is None else lock.take_over
         epoch = take(summary.id, {**owner, "to": summary.plan.get("to")})

@@ -14,7 +14,7 @@ from .history import RunSummary, last_change, live_release, runs, summarize, unf
 from .journal import Run
 from .ledger import Entry
 from .lock import Lock, held_error, told_silence
-from .reserve import set_aside
+from .reserve import give_back, set_aside
 
 NEW_RUN = "begin a new one: ansible-playbook deploy.yml -i <inventory> -e release_version=<version>"
 
@@ -33,7 +33,7 @@ def begin(run: Run, plan: dict[str, Any], owner: dict[str, Any], entries: tuple[
             next=NEW_RUN,
         )
     refuse_if_outdated(run, plan, last_change(entries))
-    lock.release()  # its controller died between the terminal entry and this
+    free_ended(run, entries)
     set_aside(run.state)
     return lock.acquire(run.id, {**owner, "to": plan.get("to")})
 
@@ -72,6 +72,18 @@ def ended_well(run: str, entries: tuple[Entry, ...]) -> bool:
     return summarize(run, mine).verdict not in ("", "fenced")
 
 
+def free_ended(run: Run, entries: tuple[Entry, ...]) -> None:
+    """Free what a run left held whose last step died between its terminal entry and this.
+
+    Nothing happens while the system is held.
+    """
+    lock = Lock(run.state)
+    held = lock.owner()
+    if held is not None and holder_of(held, entries) is None:
+        give_back(run.state)
+        lock.release()
+
+
 def unlocked_owner(summary: RunSummary) -> dict[str, Any]:
     """The owner's record of an unfinished run whose lock is gone, from its own ledger."""
     told = [e.state["owner"] for e in summary.entries if isinstance(e.state.get("owner"), dict)]
@@ -105,8 +117,7 @@ def take_over(
         if begun.id == run.id:
             refuse_if_changed(begun, plan)
             refuse_if_passed(begun, known_runs[place + 1 :])
-    if holder is None:  # it ended its part of the run before the controller died, or never began it
-        lock.release()
+    free_ended(run, entries)
     set_aside(run.state)
     take = lock.acquire if holder is None else lock.take_over
     return take(run.id, {**owner, "to": plan.get("to")})

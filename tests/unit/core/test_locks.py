@@ -154,6 +154,38 @@ def test_a_lock_left_behind_by_a_finished_run_bars_neither_the_next_nor_the_way_
     assert (held.id, held.epoch, way["name"]) == ("run-1", 2, "R0")
 
 
+def end_without_freeing(state: Path, verdict: str) -> None:
+    """A run that is killed between its terminal entry and the release of its lock."""
+    with open_journal(begin(state)) as journal:
+        journal.note("report", "close", state={"verdict": verdict}, kind="terminal")
+
+
+def test_a_command_with_nothing_to_do_frees_what_an_ended_run_left_held(tmp_path: Path) -> None:
+    end_without_freeing(tmp_path, "deployed")
+    plan = {**PLAN, "from": "1.1", "noop": True}
+    assert conduct.open_run(context(tmp_path, "run-2"), plan, FIRST, resume=False) == 0
+    assert Lock(tmp_path).owner() is None
+    assert not (tmp_path / "reserve").exists()
+
+
+def test_a_rollback_with_nothing_to_put_back_frees_it_too(tmp_path: Path) -> None:
+    end_without_freeing(tmp_path, "restored")
+    assert reopening.reopen_run(context(tmp_path, "run-2"), FIRST, False)[1]["name"] == "none"
+    assert Lock(tmp_path).owner() is None
+    assert not (tmp_path / "reserve").exists()
+
+
+@pytest.mark.parametrize("verdict", ["fenced", ""])
+def test_a_command_with_nothing_to_do_leaves_what_is_held(tmp_path: Path, verdict: str) -> None:
+    if verdict:
+        conduct.close_run(begin(tmp_path), verdict, {})
+    else:
+        begin(tmp_path)
+    plan = {**PLAN, "noop": True}
+    conduct.open_run(context(tmp_path, "run-2"), plan, FIRST, resume=False)
+    assert (Lock(tmp_path).owner() or {})["run"] == "run-1"
+
+
 def test_a_fenced_run_is_only_ever_put_back(tmp_path: Path) -> None:
     conduct.close_run(begin(tmp_path), "fenced", {})
     silent(tmp_path)

@@ -149,6 +149,17 @@ def test_the_end_of_a_run_with_a_record():
     ]
 
 
+def test_a_module_that_was_killed_is_told_with_a_next_command():
+    killed = {"msg": "Module result deserialization failed: No start of json char found"}
+    assert console.closing_failure([("h1", "report")], killed, False) == [
+        "Failed in report on h1",
+        "  now        what was done until then stands in the ledger of each host",
+        "  untouched  what comes after it",
+        "  next       see how every host stands: "
+        "ansible-playbook playbooks/status.yml -i <inventory>",
+    ]
+
+
 def test_the_end_of_a_run_without_one():
     told = {"stagegate": {"what": "held", "next": "wait", "now": "another run holds it"}}
     assert console.closing_failure([("h1", "preflight"), ("h2", "preflight")], told, False) == [

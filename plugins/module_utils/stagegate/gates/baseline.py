@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..history import last_change
+from ..ledger import Entry
 from .model import Counts, Mark
 from .rules import Figure
 
+BASELINE_STEP = ("baseline", "measure")
 MEASURED, ABSENT, MISSING, MEASURING = "measured", "absent", "missing", "measuring"
 
 
@@ -49,6 +52,14 @@ def from_state(state: Mapping[str, Any] | None) -> Baseline:
         str(state["version"]),
         state.get("began"),
     )
+
+
+def of_last_change(entries: tuple[Entry, ...]) -> Baseline:
+    """The baseline of the run that made the live release."""
+    change = last_change(entries)
+    step = (*BASELINE_STEP, "done")
+    taken = [e for e in (change.entries if change else ()) if (e.phase, e.step, e.kind) == step]
+    return from_state(taken[-1].state if taken else None)
 
 
 def figure_from(raw: Mapping[str, Any]) -> Figure:

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import GateRed, GateUnknown, StagegateError
-from ..history import last_change, unfinished
+from ..history import unfinished
 from ..journal import Journal, Run, open_journal
 from ..ledger import read_ledger
-from .baseline import Baseline, from_state
+from .baseline import Baseline, of_last_change
 from .evaluate import Evaluation, Setting, evaluate, run_measurements
 from .rules import RED, SEVERITY, UNKNOWN
 from .samples import significant
@@ -108,7 +108,7 @@ def run_look(call: Call, watch: Watch, window: Observation) -> None:
     """Measure a window's gates once, and write the look down unless the release went meanwhile."""
     gates = tuple(gate for gate in call.spec.gates if gate.name in window.gates)
     at = time.time()
-    baseline = recorded_baseline(call.run)
+    baseline = live_baseline(call.run)
     measured = run_measurements(
         replace(call.spec, gates=gates), Setting(watch.version, baseline.marks)
     )
@@ -122,18 +122,15 @@ def run_look(call: Call, watch: Watch, window: Observation) -> None:
 
 def run_asking(run: Run, spec: Spec, version: str) -> dict[str, Any]:
     """What every gate says now of the live release; nothing is written, whatever it is."""
-    baseline = recorded_baseline(run)
+    baseline = live_baseline(run)
     measured = run_measurements(spec, Setting(version, baseline.marks))
     results = [result.as_dict(most_samples=0) for result in evaluate(measured, baseline).results]
     return {"gates": [{key: one[key] for key in ("name", *SHOWN)} for one in results]}
 
 
-def recorded_baseline(run: Run) -> Baseline:
-    """The baseline of the run that made the live release."""
-    change = last_change(read_ledger(run.state / "ledger.jsonl").entries)
-    entries = change.entries if change else ()
-    taken = [e for e in entries if (e.phase, e.step, e.kind) == ("baseline", "measure", "done")]
-    return from_state(taken[-1].state if taken else None)
+def live_baseline(run: Run) -> Baseline:
+    """What the live release is compared with."""
+    return of_last_change(read_ledger(run.state / "ledger.jsonl").entries)
 
 
 def look_of(evaluation: Evaluation, window: Observation, at: float) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from ..errors import GateRed, GateUnknown, Refused, StagegateError
 from ..history import last_change, live_release
 from ..journal import Journal, Run, Step, open_journal
 from ..ledger import read_ledger
-from .baseline import ABSENT, MEASURED, MEASURING, Baseline, from_state
+from .baseline import (
+    ABSENT,
+    BASELINE_STEP,
+    MEASURED,
+    MEASURING,
+    Baseline,
+    from_state,
+    of_last_change,
+)
 from .evaluate import Evaluation, Setting, evaluate, run_measurements, told
 from .export import baseline_text, run_export
 from .figures import read_figures
@@ -24,8 +32,6 @@ from .sources.log import Log, read_mark
 from .spec import Spec
 from .verdict import Result, worst_first
 from .windows import Observation, stretched
-
-BASELINE_STEP = ("baseline", "measure")
 
 
 def running_release(run: Run) -> str:
@@ -181,9 +187,8 @@ def judge_step(
 def recorded_baseline(journal: Journal) -> Baseline:
     """This run's baseline; for a phase asked alone, that of the run which made the live release."""
     entry = journal.last_done(*BASELINE_STEP)
-    last = None if journal.run.exclusive else last_change(journal.entries)
-    if entry is None and last is not None:
-        entry = journal.last_done(*BASELINE_STEP, run=last.id)
+    if entry is None and not journal.run.exclusive:
+        return of_last_change(journal.entries)
     return from_state(entry.state if entry else None)
 
 

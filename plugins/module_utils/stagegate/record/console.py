@@ -24,6 +24,12 @@ SAID_LINES = 5
 MOST_ITEMS = 3
 """Failed items of one loop that are told in full."""
 PARTS = ("what", "said", "now", "untouched", "next")
+UNTOLD = {
+    "now": "what was done until then stands in the ledger of each host",
+    "untouched": "what comes after it",
+    "next": "see how every host stands: ansible-playbook playbooks/status.yml -i <inventory>",
+}
+"""What is said of a failure that has no words of its own: of a module that was killed, say."""
 
 
 def phase_of(roles: Iterable[str]) -> str:
@@ -192,7 +198,7 @@ def closing_failure(
     phases = list(dict.fromkeys(phase for _, phase in places if phase))
     hosts = list(dict.fromkeys(host for host, _ in places))
     where = f" in {listed(phases, 3)}" if phases else ""
-    parts = mapping(result.get("stagegate")) or shut_out(result)
+    parts = mapping(result.get("stagegate")) or shut_out(result) or ({} if rescued else UNTOLD)
     return [
         f"Failed{where} on {listed(hosts)}{', and rescued' if rescued else ''}",
         *(line for name in PARTS[2:] for line in part_lines(name, parts.get(name))),
