@@ -117,6 +117,7 @@ def take_over(
         if begun.id == run.id:
             refuse_if_changed(begun, plan)
             refuse_if_passed(begun, known_runs[place + 1 :])
+            refuse_if_moved(run, begun, last_change(entries))
     free_ended(run, entries)
     set_aside(run.state)
     take = lock.acquire if holder is None else lock.take_over
@@ -179,3 +180,21 @@ def refuse_if_passed(begun: RunSummary, later: Sequence[RunSummary]) -> None:
             untouched="this command changed nothing",
             next=NEW_RUN,
         )
+
+
+def refuse_if_moved(run: Run, begun: RunSummary, last: RunSummary | None) -> None:
+    """Raise Refused when an older run was put back here since this one was begun.
+
+    It stands before this one among the runs, and the release that this one left is not live.
+    """
+    was, live = begun.plan.get("from"), live_release(last)
+    if last is None or last.id == begun.id or was in (None, live):
+        return
+    raise Refused(
+        f"run {begun.id} was to go from {was} on {run.host}, but run {last.id} was put back "
+        f"meanwhile: {live or 'no release'} is live",
+        now=f"{live or 'no release'} is live on {run.host}",
+        untouched="this command changed nothing",
+        next="put back what the run did on other hosts: ansible-playbook playbooks/rollback.yml "
+        f"-i <inventory>; then {NEW_RUN}",
+    )

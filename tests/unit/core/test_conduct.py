@@ -212,6 +212,17 @@ def test_a_run_is_not_resumed_where_a_later_one_went_on(state: Path) -> None:
         resume(state, "run-1")
 
 
+def test_a_run_is_not_resumed_where_an_older_one_was_put_back_meanwhile(state: Path) -> None:
+    """It would go forward from a release that is not live any more, and could never go back."""
+    conduct.close_run(begin(state), "deployed", {})
+    conduct.close_run(begin(state, "run-2", NEXT), "refused", {})
+    back, _ = reopening.reopen_run(context(state, "run-3"), DEAD, False)
+    conduct.close_run(back, "restored", {})
+    with pytest.raises(Refused, match=r"from 1\.1 on .*run-1 was put back meanwhile: 1\.0 is live"):
+        resume(state, "run-2", NEXT)
+    assert Lock(state).owner() is None
+
+
 def test_a_run_that_is_taken_up_again_holds_its_system(state: Path) -> None:
     conduct.close_run(begin(state), "deployed", {})
     resume(state, "run-1")

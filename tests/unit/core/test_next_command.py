@@ -211,6 +211,13 @@ def passed(state: Path) -> None:
     conduct.close_run(begin(state), "deployed", {})
 
 
+def put_back_below(state: Path) -> None:
+    deployed(state)
+    conduct.close_run(begin(state), "refused", {})
+    back, _ = reopening.reopen_run(context(state, "run-2"), FIRST, False)
+    conduct.close_run(back, "restored", {})
+
+
 REFUSALS = [
     Refusal("run run-1 holds this system", killed, lambda s: begin(s, "run-2")),
     Refusal("run run-1 holds this system", fenced, lambda s: begin(s, "run-2")),
@@ -265,6 +272,7 @@ REFUSALS = [
     Refusal("this command came twice", deployed, lambda s: begin(s, "run-0")),
     Refusal("run run-0 ended meanwhile", with_plan_from, begin_from, plan_again),
     Refusal("and run run-1 came after it", passed, lambda s: resume_as(s, "day", "run-0")),
+    Refusal("run run-0 was put back meanwhile", put_back_below, lambda s: resume_as(s, "day")),
     Refusal("the run context is incomplete", nothing, lambda s: Run.from_params({"id": "run-1"})),
 ]
 
