@@ -19,6 +19,7 @@ from tests.forked import fork
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canary-in-the-memory"
+PR_SET_DUMPABLE = 4
 
 
 class Module:
@@ -37,6 +38,8 @@ def crash(protect: bool) -> int:
     """How a process that crashes ends: in this child, in an empty folder of its own."""
 
     def act() -> None:
+        # The kernel keeps no core of a process that has been another account, as in other tests.
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         held = CANARY * 1000
         if protect:

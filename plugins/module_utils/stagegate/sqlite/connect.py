@@ -22,6 +22,9 @@ OWN = "mode=rw"
 BUSY_SECONDS = 10.0
 """How long a statement waits for a writer before it gives up."""
 
+AGAIN = 0.005
+"""Seconds after which a connection that still works past its deadline is interrupted again."""
+
 FAST_CACHE_KIB = 32 * 1024
 """Page cache for whole-file checks: twice as fast as with SQLite's 2 MiB, and still bounded."""
 
@@ -70,14 +73,17 @@ def limited(connection: sqlite3.Connection, path: Path, seconds: float) -> Itera
     if not seconds:
         yield
         return
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
 
     def interrupt() -> None:
+        if done.wait(seconds):
+            return
         over.set()
         connection.interrupt()
+        while not done.wait(AGAIN):  # one that comes between two statements stops neither
+            connection.interrupt()
 
-    timer = threading.Timer(seconds, interrupt)
-    timer.daemon = True
+    timer = threading.Thread(target=interrupt, daemon=True)
     timer.start()
     try:
         yield
@@ -91,7 +97,8 @@ def limited(connection: sqlite3.Connection, path: Path, seconds: float) -> Itera
             next="raise the deadline, or find out why the disk is so slow",
         ) from error
     finally:
-        timer.cancel()
+        done.set()
+        timer.join()  # before the connection is closed
 
 
 def any_text(raw: bytes) -> str:
