@@ -113,6 +113,8 @@ def take_over(
         raise held_error(holder, run.state, clock)
     refuse_if_alive(lock, holder, owner, clock)
     known_runs = runs(entries)
+    if all(known.id != run.id for known in known_runs):
+        refuse_if_outdated(run, plan, last_change(entries))
     for place, begun in enumerate(known_runs):
         if begun.id == run.id:
             refuse_if_changed(begun, plan)

@@ -223,6 +223,16 @@ def test_a_run_is_not_resumed_where_an_older_one_was_put_back_meanwhile(state: P
     assert Lock(state).owner() is None
 
 
+def test_a_host_joins_a_resumed_run_only_from_the_release_that_is_live(state: Path) -> None:
+    """It was looked at before another run ended on it."""
+    conduct.close_run(begin(state), "deployed", {})
+    back, _ = reopening.reopen_run(context(state, "run-2"), DEAD, False)
+    conduct.close_run(back, "restored", {})
+    with pytest.raises(Refused, match=r"from 1\.1, but run run-1 ended meanwhile: 1\.0 is live"):
+        resume(state, "run-3", NEXT)
+    assert Lock(state).owner() is None
+
+
 def test_a_run_that_is_taken_up_again_holds_its_system(state: Path) -> None:
     conduct.close_run(begin(state), "deployed", {})
     resume(state, "run-1")
