@@ -207,10 +207,9 @@ def take_back(
         for h in present
     ]
     on_request = not any(run.exclusive for run in mine.runs.values())
-    mine.parted = on_request  # one that dies here never learns which hosts it took
+    mine.parted = on_request and bool(outcomes)
     taken = (yield calls) if calls else {}
-    well = not outcomes and all(reply.well for reply in taken.values())
-    mine.parted = on_request and not well
+    mine.parted |= on_request and not all(reply.well for reply in taken.values())
     for host, reply in taken.items():
         if reply.well:
             context, ways[host] = reply.value

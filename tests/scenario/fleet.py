@@ -138,16 +138,16 @@ class Fleet(Commands):
         """The names of all databases on the server."""
         return [row[0] for row in self.query("SELECT datname::text FROM pg_database")]
 
-    def invalid_indexes(self) -> int:
-        """The number of indexes that a failed build left behind."""
-        return len(self.query("SELECT indexrelid::text FROM pg_index WHERE NOT indisvalid"))
+    def invalid_indexes(self) -> list[str]:
+        """The names of the indexes that a failed build left behind."""
+        named = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+        return [row[0] for row in self.query(named)]
 
     def seen(self, name: str) -> Seen:
         """A host as the invariants are asked of it."""
         host, serves = self.hosts[name], name in SERVING
         looked = self.look(name) if serves else {}
-        indexes = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
-        invalid = self.query(indexes) if name == DATA else []
+        invalid = self.invalid_indexes() if name == DATA else []
         return Seen(
             name=name,
             entries=host.ledger(),
@@ -157,7 +157,7 @@ class Fleet(Commands):
             data={},
             services={SERVICE: looked["version"]} if serves and looked["version"] else {},
             processes=int(serves and looked["active"] == "active"),
-            broken=[f"the index {row[0]} is not valid" for row in invalid],
+            broken=[f"the index {index} is not valid" for index in invalid],
         )
 
     def assert_closed(self, name: str, release: str) -> None:
@@ -189,6 +189,8 @@ class Fleet(Commands):
         """Everything that must be true on every host once a run ended with this release live."""
         for name in self.hosts:
             self.assert_closed(name, release)
+        for name in SERVING:
+            self.assert_serves(name, release)
         assert self.servers() == dict.fromkeys(SERVING, "UP")
         left = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^stagegate'"
         assert self.query(left) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,9 @@ from tests.unit.core.operators import (
 )
 
 ROOT = Path(__file__).parents[3]
-RACES = 200
+WANTED, ALLOWED = 200, 4000
+"""Races that must have begun within a millisecond, and how many may be run until there are so many:
+on a busy machine a process may come late, and then it was no race."""
 
 
 def entries(state: Path) -> tuple[Entry, ...]:
@@ -53,7 +55,7 @@ def assert_one_won(state: Path, told: dict[str, Told]) -> None:
         assert (
             f"run-{winner} holds this system (epoch 1, started by {winner} on c1" in error["what"]
         )
-        assert re.search(r"at then; its last step was at work \d+ s ago", error["what"])
+        assert "at then; its last step was at work 0 s ago" in error["what"]
         assert f"-e resume=run-{winner}" in error["next"]
         assert "playbooks/rollback.yml" in error["next"]
         name = f"run-{loser}"
@@ -65,13 +67,16 @@ def assert_one_won(state: Path, told: dict[str, Told]) -> None:
 def test_of_those_who_begin_at_the_same_moment_exactly_one_wins(
     tmp_path: Path, people: tuple[str, ...]
 ) -> None:
-    places = [tmp_path / str(number) for number in range(RACES)]
-    close = 0
-    for state, told in zip(places, race(places, dict.fromkeys(people, begin_as))):
-        assert_one_won(state, told)
-        close += at_one_moment(told)
-    # On a busy machine a process may come late, and then it was no race.
-    assert close, f"of {RACES} races none began within a millisecond"
+    close = raced = 0
+    wanted = WANTED if len(people) == 2 else WANTED // 10
+    while close < wanted and raced < ALLOWED:
+        places = [tmp_path / f"{raced + number}" for number in range(50)]
+        for state, told in zip(places, race(places, dict.fromkeys(people, begin_as))):
+            assert_one_won(state, told)
+            shutil.rmtree(state)  # each holds the room that a run sets aside
+            close += at_one_moment(told)
+        raced += len(places)
+    assert close >= wanted, f"of {raced} races only {close} began within a millisecond"
 
 
 def test_of_two_who_resume_a_killed_run_exactly_one_goes_on(tmp_path: Path) -> None:
