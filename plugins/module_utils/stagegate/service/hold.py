@@ -65,13 +65,13 @@ def fence(host: Host, check_mode: bool) -> dict[str, Any]:
 def started_since(journal: Journal, phase: str) -> bool:
     """Tell whether this run has held its services in this phase and started them again since.
 
-    A fence stops them once more, however far it came.
+    A fence stops them once more, however far it came; a hold after a start stopped nothing.
     """
     begun = "rollback" if phase == "rollback" else "restart"
     held = started = 0
     for entry in journal.of_run():
         if entry.kind == "done" and (entry.phase, entry.step) == (phase, STEP):
-            held = entry.seq
+            held = held if 0 < held < started else entry.seq
         if entry.kind == "done" and (entry.phase, entry.step) == (begun, "start"):
             started = entry.seq
         if (entry.phase, entry.step) == ("rollback", "fence"):
