@@ -35,7 +35,7 @@ options:
     elements: str
     default: []
   begun:
-    description: The runs that are unfinished on any host of this command.
+    description: The runs that hold any host of this command.
     type: list
     elements: str
     default: []
@@ -149,9 +149,10 @@ def open_run(run: Run, params: dict[str, Any]) -> dict[str, Any]:
 
 def reopen(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     """Take the system to put its last change back."""
-    held, way = reopening.reopen_run(run, params["owner"], params["admitted"], params["together"])
+    told = (params["admitted"], params["together"], params["begun"])
+    held, way = reopening.reopen_run(run, params["owner"], *told)
     taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
-    return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
+    return {"run": {**params["run"], **taken}, "way_back": way, **nothing_told(held, way)}
 
 
 def smoke(run: Run, params: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +192,7 @@ CHANGES: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def told(run: Run, way: dict[str, Any]) -> dict[str, Any]:
+def nothing_told(run: Run, way: dict[str, Any]) -> dict[str, Any]:
     """What the screen shows when there is nothing to put back."""
     if way["name"] != "none":
         return {}

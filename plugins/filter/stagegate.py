@@ -122,13 +122,32 @@ def admitted_elsewhere(host: str, hosts: list[str], hostvars: Any) -> bool:
     return any(seen.get("observed", {}).get("admitted", True) for seen in told)
 
 
+def told_of(hosts: list[str], hostvars: Any) -> dict[str, dict[str, Any]]:
+    """What each host that answers said of itself when the run was to be taken back."""
+    seen = {name: hostvars[name].get("rollback_seen", {}).get("observed") for name in hosts}
+    return {name: told for name, told in seen.items() if told}
+
+
 def going_back(hosts: list[str], hostvars: Any) -> list[str]:
     """The runs that a rollback is about: the one this command holds, or what the ledgers say."""
     held = {str(hostvars[h]["stagegate_run"]["id"]) for h in hosts if is_held(hostvars[h])}
-    seen = [hostvars[name].get("rollback_seen", {}).get("observed", {}) for name in hosts]
-    holders = [str(told.get("holder") or "") for told in seen]
-    last = [str((told.get("last") or {}).get("id") or "") for told in seen]
-    return sorted(held) or reopening.going_back(holders, last)
+    return sorted(held) or reopening.going_back(list(told_of(hosts, hostvars).values()))
+
+
+def holding(hosts: list[str], hostvars: Any) -> list[str]:
+    """The runs that held a host when the way back was decided."""
+    return sorted({told["holder"] for told in told_of(hosts, hostvars).values()} - {""})
+
+
+def refusing(hosts: list[str], hostvars: Any) -> list[str]:
+    """The hosts for which a rollback by hand goes back nowhere: they answer, and were not taken.
+
+    Where a run has acted, the others go back without them: there is something to be put in order.
+    """
+    told = told_of(hosts, hostvars)
+    if any(one["acted"] for one in told.values()):
+        return []
+    return [name for name in told if "rollback_way" not in hostvars[name]]
 
 
 def is_held(mine: Any) -> bool:
@@ -264,6 +283,8 @@ class FilterModule:
             "overlaps": overlaps,
             "admitted_elsewhere": admitted_elsewhere,
             "going_back": going_back,
+            "holding": holding,
+            "refusing": refusing,
             "not_back": not_back,
             "unheld": unheld,
             "migration_texts": plain(alembic_chain.text_patterns),

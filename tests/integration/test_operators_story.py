@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from stagegate import conduct
+from stagegate import conduct, reopening
 from stagegate.history import RunSummary, runs
 from stagegate.journal import Run, open_journal
 from stagegate.ledger import Entry, read_ledger
@@ -48,6 +48,14 @@ def begun_elsewhere(stage: Stage, host: str) -> None:
     (state(stage, host) / "heartbeat.json").unlink()
 
 
+def died_taking(stage: Stage, host: str) -> None:
+    """Let another controller take a host to deploy 2.0, and die there."""
+    run = Run(RUN.replace("2026", "2099"), 0, "demo", host, state(stage, host), exclusive=False)
+    plan = {**last_run(stage, host).plan, "from": "1.1", "to": "2.0"}
+    conduct.open_run(run, plan, STRANGER, resume=False)
+    (state(stage, host) / "heartbeat.json").unlink()
+
+
 def test_a_host_that_cannot_be_taken_sets_all_others_free(deployed: Stage) -> None:
     (state(deployed, "h2") / "epoch").write_text("seven")
     assert deployed.run("-e release_version=1.1") != 0
@@ -76,6 +84,55 @@ def test_a_resumed_run_that_one_host_refuses_keeps_its_way_back_on_all(deployed:
     assert "was begun with to '1.0', this command says '1.1'" in deployed.said()
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
     assert {last_run(deployed, host).verdict for host in HOSTS} == {"restored"}
+    assert deployed.locked() == []
+
+
+def test_a_rollback_that_one_host_refuses_goes_back_nowhere(deployed: Stage) -> None:
+    assert deployed.run("-e release_version=1.1") == 0, deployed.said()
+    epoch = (state(deployed, "h2") / "epoch").read_text()
+    (state(deployed, "h2") / "epoch").write_text("seven")
+    assert deployed.run(playbook="playbooks/rollback.yml") != 0
+    assert "does not hold a number" in deployed.said()
+    assert "nothing was put back on any host" in deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert [act for host in HOSTS for act in deployed.acts(host)] == []
+    assert {last_run(deployed, host).verdict for host in HOSTS} == {"deployed"}
+    assert [entries(deployed, host)[-2].step for host in ("h1", "h3")] == ["reopen", "reopen"]
+    assert deployed.locked() == []
+    (state(deployed, "h2") / "epoch").write_text(epoch)
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+
+
+def test_a_rollback_and_a_deployment_that_both_died_leave_one_release(deployed: Stage) -> None:
+    """Each had taken a host and nothing more: neither goes on, and nobody loses a release."""
+    assert deployed.run("-e release_version=1.1") == 0, deployed.said()
+    died_taking(deployed, "h1")
+    run = Run("asked", 0, "demo", "h3", state(deployed, "h3"), exclusive=False)
+    reopening.reopen_run(run, STRANGER, False)
+    (state(deployed, "h3") / "heartbeat.json").unlink()
+    assert deployed.locked() == ["h1", "h3"]
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.locked() == []
+    assert [last_run(deployed, host).verdict for host in HOSTS] == [
+        "restored",
+        "deployed",
+        "deployed",
+    ]
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.1"), "what went back goes back once"
+
+
+def test_a_host_that_was_lost_goes_back_with_its_run_whoever_took_it_since(deployed: Stage) -> None:
+    assert deployed.run("-e release_version=1.1") == 0, deployed.said()
+    (deployed.home / "h2/lost").touch()
+    assert deployed.run(playbook="playbooks/rollback.yml") != 0
+    assert deployed.live() == {"h1": "1.0", "h2": "1.1", "h3": "1.0"}
+    deployed.return_hosts()
+    died_taking(deployed, "h2")
+    assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
+    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
     assert deployed.locked() == []
 
 

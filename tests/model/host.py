@@ -112,7 +112,8 @@ class Host:
         return Context(run.id, epoch, epoch > 0, plan)
 
     def do_reopen(self, run: Run, call: Call) -> tuple[Context, WayBack]:
-        held, way = reopening.reopen_run(run, call.told["owner"], False, call.told["together"])
+        told = call.told
+        held, way = reopening.reopen_run(run, told["owner"], False, told["together"], told["begun"])
         return Context(held.id, held.epoch, held.exclusive, call.run.plan), WayBack(**way)
 
     def do_close(self, run: Run, call: Call) -> list[dict[str, Any]]:

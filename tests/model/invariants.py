@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from stagegate.errors import StagegateError
-from stagegate.history import RunSummary, runs, unfinished
+from stagegate.history import RunSummary, last_effect, runs, unfinished
 from stagegate.ledger import Entry
 from stagegate.lock import Lock
 from stagegate.record.account import read_account
@@ -151,13 +151,13 @@ def pause(world: World) -> None:
 
 def left(world: World) -> list[str]:
     """The hosts that nobody has ended: unfinished, fenced, or left where others went back."""
-    last = {name: last_run(host) or NOTHING for name, host in world.hosts.items()}
-    gone = {summary.id for summary in last.values() if summary.verdict == "restored"}
+    changed = {n: last_effect(host.ledger().entries) or NOTHING for n, host in world.hosts.items()}
+    gone = {summary.id for summary in changed.values() if summary.verdict == "restored"}
     return [
         name
         for name, host in world.hosts.items()
-        if last[name].verdict in ("", "fenced")
-        or (last[name].verdict == "deployed" and last[name].id in gone)
+        if changed[name].verdict == "fenced"
+        or (changed[name].verdict == "deployed" and changed[name].id in gone)
         or unfinished(host.ledger().entries)
         or forgotten(host)
     ]
@@ -198,14 +198,25 @@ def judge_the_end(world: World) -> None:
         serving(host)
         promised(host)
     served = {host.serves[0] for host in world.hosts.values() if host.serves}
-    parted = any(actor.controller.parted for actor in world.actors)
-    if len(served) > 1 and not parted:
+    if len(served) > 1 and not found_apart(world):
         raise Violation(f"W: the hosts serve {sorted(served)}, and nothing is left to be done")
     for run in sorted({summary.id for summary in last.values() if summary is not None}):
         plans = [s.plan for s in last.values() if s is not None and s.id == run]
         told = recorded(world, run) if len(plans) == len(last) else ""
         if told == "deployed" and served != {plans[0]["to"]}:
             raise Violation(f"W: the record calls {run} deployed, the hosts serve {served}")
+
+
+def found_apart(world: World) -> bool:
+    """True when the last run that acted met hosts with two releases, and left each its own.
+
+    A rollback that could not reach every host of a run leaves them so until it is repeated.
+    """
+    entries = [e for host in world.hosts.values() for e in host.ledger().entries]
+    acted = {e.run for e in entries if e.phase not in ("preflight", "rollback", "report")}
+    opened = [e.state for e in entries if e.run == max(acted) and e.phase == "preflight"]
+    live = {(said.get("plan") or {}).get("from") or said.get("release") for said in opened}
+    return len(live - {None}) > 1
 
 
 def recorded(world: World, run: str) -> str:

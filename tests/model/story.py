@@ -75,8 +75,6 @@ class Controller:
     accept: dict[str, int]
     runs: dict[str, Context]
     seen: dict[str, dict[str, Any]]
-    parted: bool = False
-    """Went back on request where it could, though a host was lost or held by another run."""
 
     def call(self, host: str, act: str, **told: Any) -> Call:
         """One module for one host, under the run this controller has there."""
@@ -185,6 +183,8 @@ def roll_back(mine: Controller, run: str, dead: Sequence[str]) -> Story:
     held = [h for h in mine.setting.hosts if mine.runs[h].exclusive]
     if held:
         yield [mine.call(h, "close", verdict=outcomes.get(h, "unfinished")) for h in held]
+    if not outcomes:
+        return "refused"
     return "nothing" if set(outcomes.values()) == {"nothing"} else "back"
 
 
@@ -200,16 +200,18 @@ def take_back(
     present = [host for host in hosts if seen[host].well]
     outcomes.update({host: "fenced" for host in hosts if host not in present})
     together = runs_that_go_back(mine, [seen[host].value for host in present])
+    begun = [seen[host].value["holder"] for host in present]
+    owners = {host: mine.with_dead(seen[host].value["owner"], dead) for host in present}
     calls = [
-        mine.call(
-            h, "reopen", owner=mine.with_dead(seen[h].value["owner"], dead), together=together
-        )
-        for h in present
+        mine.call(host, "reopen", owner=owners[host], together=together, begun=begun)
+        for host in present
     ]
     on_request = not any(run.exclusive for run in mine.runs.values())
-    mine.parted = on_request and bool(outcomes)
+    acted = not on_request or any(seen[host].value["acted"] for host in present)
     taken = (yield calls) if calls else {}
-    mine.parted |= on_request and not all(reply.well for reply in taken.values())
+    if not acted and not all(reply.well for reply in taken.values()):
+        yield from give_back(mine, taken)
+        return {}
     for host, reply in taken.items():
         if reply.well:
             context, ways[host] = reply.value
@@ -225,11 +227,20 @@ def take_back(
     return outcomes
 
 
+def give_back(mine: Controller, taken: Replies) -> Generator[Round, Replies, None]:
+    """Leave every host as it stood: nothing pressed, and one of them could not be taken."""
+    for host, reply in taken.items():
+        if reply.well:
+            mine.runs[host] = reply.value[0]
+    back = [host for host, run in mine.runs.items() if run.exclusive]
+    if back:
+        yield mine.ask(back, "close", verdict="refused")
+    mine.runs = {host: replace(run, exclusive=False) for host, run in mine.runs.items()}
+
+
 def runs_that_go_back(mine: Controller, seen: list[dict[str, Any]]) -> list[str]:
     """The filter ``going_back``: what this command holds, or what the ledgers say."""
-    held = sorted({run.id for run in mine.runs.values() if run.exclusive})
-    last = [str((told["last"] or {}).get("id") or "") for told in seen]
-    return held or going_back([told["holder"] for told in seen], last)
+    return sorted({run.id for run in mine.runs.values() if run.exclusive}) or going_back(seen)
 
 
 def put_back(

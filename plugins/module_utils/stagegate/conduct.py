@@ -13,6 +13,7 @@ from .history import (
     admitted,
     before_taking_up,
     last_change,
+    last_effect,
     live_release,
     runs,
     summarize,
@@ -42,13 +43,16 @@ def observe_host(run: Run, expect_free: bool = False) -> dict[str, Any]:
     holder = holder_of(held, entries)
     if expect_free and holder is not None:
         raise held_error(holder, run.state)
+    holding = str((holder or {}).get("run", ""))
     return {
         "mine": brief(next((s for s in runs(entries) if s.id == run.id), None)),
         "unfinished": brief(open_run),
         "last": brief(last),
+        "effect": brief(last_effect(entries)),
         "live": live_release(last),
         "owner": held,
-        "holder": str((holder or {}).get("run", "")),
+        "holder": holding,
+        "acted": any(s.id == holding and s.acted for s in runs(entries)),
         "admitted": admitted(open_run or last),
         "machine": read_machine(SystemClock()),
     }

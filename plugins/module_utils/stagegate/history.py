@@ -40,6 +40,23 @@ class RunSummary:
         """True once a rollback began: from there a run only ever goes back."""
         return any(e.phase == "rollback" and e.kind != "observed" for e in self.entries)
 
+    @property
+    def went_forward(self) -> bool:
+        """True once it did more than take the host, before any rollback of it."""
+        ways = ("preflight", "rollback", "report")
+        return any(e.phase not in ways and e.kind != "observed" for e in self.entries)
+
+    @property
+    def acted(self) -> bool:
+        """True once it did more than take the host, since its beginning or its last end."""
+        acted = False
+        for entry in self.entries:
+            if entry.kind == "terminal":
+                acted = entry.state.get("verdict") == "fenced"
+            elif (entry.phase, entry.step) not in TAKEN_UP and entry.kind != "observed":
+                acted = True
+        return acted
+
 
 def runs(entries: Iterable[Entry]) -> list[RunSummary]:
     """The deployments in a ledger, oldest first; single phases that took no lock are left out."""
@@ -72,6 +89,12 @@ def before_taking_up(summary: RunSummary) -> RunSummary | None:
     return summarize(summary.id, summary.entries[: taken[-1]])
 
 
+def last_end(summary: RunSummary) -> str:
+    """How a run ended when it last did; ``refused`` for one that never did."""
+    ends = [e for e in summary.entries if e.kind == "terminal"]
+    return str(ends[-1].state.get("verdict", "closed")) if ends else "refused"
+
+
 def unfinished(entries: Iterable[Entry]) -> RunSummary | None:
     """The run that holds the system, or None."""
     found = [summary for summary in runs(entries) if summary.unfinished]
@@ -82,6 +105,12 @@ def last_change(entries: Iterable[Entry]) -> RunSummary | None:
     """The last deployment that ended with a release live or put back, or None."""
     found = [s for s in runs(entries) if s.verdict in ("deployed", "restored", "fenced")]
     return found[-1] if found else None
+
+
+def last_effect(entries: Iterable[Entry]) -> RunSummary | None:
+    """The last change but for those that were put back before they did anything, or None."""
+    found = [s for s in runs(entries) if s.verdict in ("deployed", "restored", "fenced")]
+    return next((s for s in reversed(found) if s.went_forward or s.verdict != "restored"), None)
 
 
 def live_release(last: RunSummary | None) -> str:

@@ -278,20 +278,109 @@ def test_a_rollback_leaves_a_host_that_its_run_had_not_reached(state: Path) -> N
     assert Lock(state).owner() is None
 
 
+def told(
+    holder: str = "", acted: bool = False, effect: str = "", verdict: str = "deployed"
+) -> dict[str, Any]:
+    """What a host says of itself when its last change is to be put back."""
+    change = {"id": effect, "verdict": verdict} if effect else None
+    return {"holder": holder, "acted": acted, "effect": change, "last": change}
+
+
 GOING_BACK = [
-    # the runs that hold a host, the last changes -> the runs that go back
-    (["", ""], ["run-1", "run-2"], ["run-2"]),
-    (["", "run-2"], ["run-1", "run-1"], ["run-2"]),
-    (["run-3", "run-2"], ["run-1", "run-1"], ["run-2", "run-3"]),
-    ([], [], []),
+    # what the hosts say -> the runs that go back
+    ("the newest change", [told(effect="run-1"), told(effect="run-2")], ["run-2"]),
+    ("what holds a host", [told(effect="run-1"), told("run-2", effect="run-1")], ["run-2"]),
+    ("all that acted", [told("run-2", acted=True), told("run-3", acted=True)], ["run-2", "run-3"]),
+    ("what acted, not what only began", [told("run-2", acted=True), told("run-3")], ["run-2"]),
+    ("of what only began, the newest", [told("run-2"), told("run-3")], ["run-3"]),
+    (
+        "what went back elsewhere, whoever took a host since",
+        [told(effect="run-1", verdict="restored"), told("run-2", effect="run-1")],
+        ["run-1"],
+    ),
+    (
+        "what went back everywhere, and so nothing",
+        [told(effect="run-1", verdict="restored"), told(effect="run-1", verdict="restored")],
+        ["run-1"],
+    ),
+    ("nothing", [], []),
 ]
 
 
-@pytest.mark.parametrize(("holders", "last", "expected"), GOING_BACK)
-def test_a_rollback_is_about_the_runs_that_hold_a_host_or_the_newest(
-    holders: list[str], last: list[str], expected: list[str]
+@pytest.mark.parametrize(
+    ("seen", "expected"), [row[1:] for row in GOING_BACK], ids=[row[0] for row in GOING_BACK]
+)
+def test_a_rollback_over_several_hosts_is_about(
+    seen: list[dict[str, Any]], expected: list[str]
 ) -> None:
-    assert reopening.going_back(holders, last) == expected
+    assert reopening.going_back(seen) == expected
+
+
+def silent(state: Path) -> None:
+    (state / "heartbeat.json").unlink()
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["begun", "resumed"])
+def test_a_rollback_lets_go_what_only_took_its_host(state: Path, resumed: bool) -> None:
+    """And goes on by the run that it is about."""
+    first = begin(state)
+    did(first, HOLD, CODE, START)
+    conduct.close_run(first, "deployed", {})
+    begin(state, "run-2", NEXT)
+    if resumed:
+        resume(state, "run-2", NEXT)
+    assert not conduct.observe_host(context(state, "now"))["acted"]
+    silent(state)
+    held, way = reopening.reopen_run(
+        context(state, "run-3"), OWNER, False, ["run-1"], ["run-1", "run-2"]
+    )
+    assert (held.id, way["name"]) == ("run-1", "R2")
+    verdicts = {run.id: run.verdict for run in runs(read_ledger(state / "ledger.jsonl").entries)}
+    assert verdicts == {"run-1": "", "run-2": "refused"}
+
+
+def test_a_rollback_that_was_only_asked_for_stands_aside_for_another(state: Path) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    reopening.reopen_run(context(state, "run-2"), OWNER, False)
+    silent(state)
+    _, way = reopening.reopen_run(context(state, "run-4"), OWNER, False, ["run-3"], ["run-1"])
+    assert (way["name"], way["run"]) == ("none", "run-1")
+    assert conduct.observe_host(context(state, "now"))["live"] == "1.1"
+    assert Lock(state).owner() is None
+
+
+@pytest.mark.parametrize(("acts", "begun"), [(True, ["run-2"]), (False, [])])
+def test_a_rollback_lets_nobody_go_who_is_at_work_or_came_since(
+    state: Path, acts: bool, begun: list[str]
+) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    other = begin(state, "run-2", NEXT)
+    if acts:
+        did(other, ("release", "stage"))
+    silent(state)
+    with pytest.raises(Refused, match="run run-2 went to work while this command was on its way"):
+        reopening.reopen_run(context(state, "run-3"), OWNER, False, ["run-1"], begun)
+    assert (Lock(state).owner() or {})["run"] == "run-2"
+
+
+def test_a_rollback_lets_nobody_go_who_may_be_alive(state: Path) -> None:
+    conduct.close_run(begin(state), "deployed", {})
+    begin(state, "run-2", NEXT)
+    with pytest.raises(LockHeld, match="less than two minutes ago"):
+        reopening.reopen_run(context(state, "run-3"), OWNER, False, ["run-1"], ["run-2"])
+
+
+def test_a_run_that_did_nothing_does_not_hide_the_change_before_it(state: Path) -> None:
+    first = begin(state)
+    did(first, HOLD, CODE, START)
+    conduct.close_run(first, "deployed", {})
+    conduct.close_run(begin(state, "run-2", NEXT), "restored", {})
+    told = conduct.observe_host(context(state, "now"))
+    assert (told["last"]["id"], told["effect"]["id"]) == ("run-2", "run-1")
+    _, way = reopening.reopen_run(context(state, "run-3"), OWNER, False, ["run-2"])
+    assert way["name"] == "none", "asked for the newest run, it stays"
+    held, _ = reopening.reopen_run(context(state, "run-3"), OWNER, False, ["run-1"])
+    assert held.id == "run-1", "asked for the one that went back elsewhere, it goes back too"
 
 
 def test_smoke_is_green_only_when_exactly_all_pass(state: Path) -> None:

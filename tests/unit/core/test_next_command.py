@@ -218,6 +218,11 @@ def put_back_below(state: Path) -> None:
     conduct.close_run(back, "restored", {})
 
 
+def reopen_unaware(state: Path) -> None:
+    """A rollback that was decided on before run-1 began."""
+    reopening.reopen_run(context(state, "now"), KNOWS_IT_DEAD, False, ["run-0"], [])
+
+
 REFUSALS = [
     Refusal("run run-1 holds this system", killed, lambda s: begin(s, "run-2")),
     Refusal("run run-1 holds this system", fenced, lambda s: begin(s, "run-2")),
@@ -273,6 +278,7 @@ REFUSALS = [
     Refusal("run run-0 ended meanwhile", with_plan_from, begin_from, plan_again),
     Refusal("and run run-1 came after it", passed, lambda s: resume_as(s, "day", "run-0")),
     Refusal("run run-0 was put back meanwhile", put_back_below, lambda s: resume_as(s, "day")),
+    Refusal("run run-1 went to work while this command was on its way", killed, reopen_unaware),
     Refusal("the run context is incomplete", nothing, lambda s: Run.from_params({"id": "run-1"})),
 ]
 
