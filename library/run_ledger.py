@@ -149,10 +149,11 @@ def open_run(run: Run, params: dict[str, Any]) -> dict[str, Any]:
 
 def reopen(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     """Take the system to put its last change back."""
-    told = (params["admitted"], params["together"], params["begun"])
-    held, way = reopening.reopen_run(run, params["owner"], *told)
+    held, way = reopening.reopen_run(
+        run, params["owner"], params["admitted"], params["together"], params["begun"]
+    )
     taken = {"id": held.id, "epoch": held.epoch, "exclusive": held.exclusive}
-    return {"run": {**params["run"], **taken}, "way_back": way, **nothing_told(held, way)}
+    return {"run": {**params["run"], **taken}, "way_back": way, **told(held, way)}
 
 
 def smoke(run: Run, params: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +193,7 @@ CHANGES: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def nothing_told(run: Run, way: dict[str, Any]) -> dict[str, Any]:
+def told(run: Run, way: dict[str, Any]) -> dict[str, Any]:
     """What the screen shows when there is nothing to put back."""
     if way["name"] != "none":
         return {}

@@ -43,8 +43,8 @@ class RunSummary:
     @property
     def went_forward(self) -> bool:
         """True once it did more than take the host, before any rollback of it."""
-        ways = ("preflight", "rollback", "report")
-        return any(e.phase not in ways and e.kind != "observed" for e in self.entries)
+        around = ("preflight", "rollback", "report")
+        return any(e.phase not in around and e.kind != "observed" for e in self.entries)
 
     @property
     def acted(self) -> bool:

@@ -54,7 +54,8 @@ def reopen_run(
             theirs = summarize(str(held.get("run")), journal.of_run(held.get("run")))
             if other or not theirs.entries:
                 refuse_if_alive(lock, held, owner, clock)
-                refuse_if_at_work(run, theirs, begun if other else [theirs.id])
+                if other:
+                    refuse_if_at_work(run, theirs, begun)
                 ledger, held = let_go(run, theirs, owner, journal), None
                 if not other:
                     return run, asdict(died_early(theirs))

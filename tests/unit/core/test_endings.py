@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from plugins.filter.stagegate import door_keeper, ended_well, lost_servers, outcome_of
+from plugins.filter.rollback import door_keeper, lost_servers
+from plugins.filter.stagegate import ended_well, outcome_of
 
 RUN = {"exclusive": True}
 ALL = ["all"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from plugins.filter.stagegate import not_back, unheld
+from plugins.filter.rollback import not_back, unheld
 
 BACK = {"hold": True, "data": True}
 
