@@ -113,6 +113,20 @@ def test_a_server_that_is_open_but_down_is_not_called_open(site: Site) -> None:
         site.do("open")
 
 
+def test_on_the_way_back_a_door_that_nobody_closed_stays_open(site: Site) -> None:
+    site.noun["ready_within"] = 0.5
+    site.proxy.backends[0].stop()
+    until(lambda: "app1" in site.proxy.says("show stat sparkle 4 -1") and down(site, "app1"))
+    assert not site.do("open", phase="rollback")["changed"]
+    assert site.proxy.admin("app1") == 0
+    site.proxy.backends[0].start()
+    until(lambda: not down(site, "app1"))
+    site.do("close", phase="rollback")
+    site.proxy.backends[0].stop()
+    with pytest.raises(StepFailed, match="does not find sparkle/app1 well"):
+        site.do("open", phase="rollback")
+
+
 def test_a_server_of_weight_zero_is_not_called_open(site: Site) -> None:
     site.do("close")
     site.do("weight", weight=0)

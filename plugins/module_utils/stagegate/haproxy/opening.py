@@ -29,22 +29,17 @@ def open_door(journal: Journal, task: Task, handle: Handle) -> dict[str, Any]:
     """Let users reach a server, once the proxy's own health check has found it well.
 
     Out of maintenance a server counts as up before its first check. So it comes back as drained,
-    where it is checked and gets nobody, and is made ready when a check has passed.
+    where it is checked and gets nobody, and is made ready when a check has passed. On the way back
+    a door that nobody closed stays as it is: its host may be unwell for another's sake, and to shut
+    it or to fence its services would make that worse. The proxy itself keeps users off while it is.
     """
     with journal.step(task.phase, task.step, task.inputs) as step:
         before = handle.look()
         begun = time.monotonic()
         refuse_unreachable(task, before)
-        if before.admin != READY:
-            handle.set_admin(DRAIN)
-            checked = handle.wait(DRAIN, well, task.door.ready_within)
-            if not well(checked):
-                raise give_up(task, handle, checked)
-        if before.admin != READY:
-            handle.set_admin(READY)
-        after = handle.wait(READY, well, task.door.ready_within)
-        if not after.serves:
-            raise give_up(task, handle, after)
+        after = before
+        if before.admin != READY or task.phase != "rollback":
+            after = let_in(task, handle, before)
         handle.keep()
         evidence = {
             "before": before.facts(),
@@ -55,6 +50,20 @@ def open_door(journal: Journal, task: Task, handle: Handle) -> dict[str, Any]:
         state = set_state(task, READY, before)
         step.done(state=state, evidence=evidence)
     return {"changed": before.admin != READY, "state": state, "evidence": evidence}
+
+
+def let_in(task: Task, handle: Handle, before: Server) -> Server:
+    """Make a server ready once it is well; one that does not become well is shut."""
+    if before.admin != READY:
+        handle.set_admin(DRAIN)
+        checked = handle.wait(DRAIN, well, task.door.ready_within)
+        if not well(checked):
+            raise give_up(task, handle, checked)
+        handle.set_admin(READY)
+    after = handle.wait(READY, well, task.door.ready_within)
+    if not after.serves:
+        raise give_up(task, handle, after)
+    return after
 
 
 def well(server: Server) -> bool:
