@@ -79,7 +79,6 @@ class FleetWorld:
 
     def go_back(self, moment: str) -> None:
         """Be at a kept moment again: every machine boots on its disk of then."""
-        Lab().up(Path(INVENTORY))
         fleet = self._boot()
         self.cgroup.kill()
         with ThreadPoolExecutor() as pool:
