@@ -28,13 +28,15 @@ tarfile.open(fileobj=io.BytesIO(base64.b64decode(sys.stdin.read()))).extractall(
 os.sync()
 """
 PLAYBOOK = """
-import json, os, pathlib
+import json, os, pathlib, signal
 place = pathlib.Path("/srv/lab/observer")
 passes = place / "passes"
 with passes.open("a") as handle:
     handle.write("x")
     os.fsync(handle.fileno())
 left = len(passes.read_text())
+if left == 2:
+    signal.pause()  # in the middle of this one the power is cut
 (place / "result.json").write_text(json.dumps({"next": None if left >= 4 else 3.0}))
 """
 BEGIN = """

@@ -30,6 +30,9 @@ WorkingDirectory={project}
 Restart=on-failure
 RestartSec={pace}s
 UMask=0077
+
+[Install]
+WantedBy=multi-user.target
 """
 
 TIMER = """\
@@ -39,7 +42,6 @@ Description=When the next look at {system} is due
 [Timer]
 OnCalendar={moment}
 AccuracySec=1s
-Persistent=yes
 
 [Install]
 WantedBy=timers.target
@@ -68,7 +70,7 @@ def begin(orders: Orders) -> None:
     name = name_of(orders)
     write_atomic(UNITS / f"{name}.service", SERVICE.format(**words).encode(), 0o644)
     schedule(orders, 1.0)
-    told(["systemctl", "enable", f"{name}.timer"])
+    told(["systemctl", "enable", f"{name}.service", f"{name}.timer"])
 
 
 def end(place: Path) -> None:
@@ -80,10 +82,12 @@ def end(place: Path) -> None:
 def schedule(orders: Orders, seconds: float | None) -> None:
     """Set the moment of the next pass; with None there is none, and the timer ends.
 
-    ``Persistent`` makes up for a moment at which the machine was off, as soon as it is on again.
+    A machine that boots makes a pass at once, whatever the timer says: a moment that came while it
+    was off is made up for, and so is a pass in the middle of which it lost its power.
     """
     name = name_of(orders)
     if seconds is None:
+        told(["systemctl", "disable", f"{name}.service"])
         told(["systemctl", "disable", "--now", f"{name}.timer"])
         return
     moment = datetime.fromtimestamp(math.ceil(time.time() + seconds), timezone.utc)
