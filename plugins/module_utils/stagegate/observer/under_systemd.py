@@ -24,7 +24,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=oneshot
+Type=exec
 ExecStart={python} -m stagegate.observer --orders {orders} --once
 WorkingDirectory={project}
 Restart=on-failure
@@ -83,7 +83,8 @@ def schedule(orders: Orders, seconds: float | None) -> None:
     """Set the moment of the next pass; with None there is none, and the timer ends.
 
     A machine that boots makes a pass at once, whatever the timer says: a moment that came while it
-    was off is made up for, and so is a pass in the middle of which it lost its power.
+    was off is made up for, and so is a pass in the middle of which it lost its power. The boot does
+    not wait for the end of that pass (``Type=exec``).
     """
     name = name_of(orders)
     if seconds is None:
