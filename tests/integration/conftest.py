@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.story.stage import HOSTS, Stage
+from tests.unit.sqlite.conftest import small_disk
+
+__all__ = ["small_disk"]
 
 
 @pytest.fixture(scope="session")

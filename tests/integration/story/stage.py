@@ -35,8 +35,8 @@ DATA_HOST: dict[str, Any] = {
 class Stage:
     """Three local hosts with a live release, and what the next run does to them.
 
-    ``nouns`` are what a row adds to the system. ``shared`` adds a host that keeps the data of all,
-    and a door before each of the three.
+    ``nouns`` are what a row adds to the system, ``environment`` what it adds to the command's.
+    ``shared`` adds a host that keeps the data of all, and a door before each of the three.
     """
 
     home: Path
@@ -45,6 +45,7 @@ class Stage:
     shared: bool = False
     faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     nouns: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def inventory(self) -> dict[str, Any]:
@@ -136,6 +137,7 @@ class Stage:
                 "ANSIBLE_DEPRECATION_WARNINGS": "0",
                 # Nobody needs to become anybody on this machine, but a row may have it so.
                 "ANSIBLE_BECOME_ALLOW_SAME_USER": "1",
+                **self.environment,
             },
         )
         self.events = list(done.events)
@@ -164,7 +166,8 @@ class Stage:
         return [n for n in self.names if (self.home / n / "state/demo/lock").exists()]
 
     def record(self) -> dict[str, Any]:
-        places = sorted((self.home / "artifacts").glob("*/record.json"), key=os.path.getmtime)
+        artifacts = Path(self.variables()["report_artifacts"])
+        places = sorted(artifacts.glob("*/record.json"), key=os.path.getmtime)
         value: dict[str, Any] = json.loads(places[-1].read_text())
         return value
 

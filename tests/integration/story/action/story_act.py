@@ -6,6 +6,7 @@ for each act; the ledger is the same file that the real modules write.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class ActionModule(ActionBase):
             self.act(place, home)
         except StagegateError as error:
             return {**result, "failed": True, **error.as_result()}
+        fill((task_vars or {}).get("story_fills", {}).get(place))
         if place in given["loses"]:
             raise AnsibleConnectionFailure("the host is lost in the middle, as the test asks")
         return {**result, "changed": False, **given.get("result", {})}
@@ -61,3 +63,14 @@ class ActionModule(ActionBase):
         if place in given["fails"] or (f"{place} once" in given["fails"] and not failed.exists()):
             failed.touch()
             raise StepFailed(f"{place} fails as the test asks")
+
+
+def fill(folder: str | None) -> None:
+    """Leave no byte free on the disk of a folder."""
+    if folder is None:
+        return
+    with Path(folder, "ballast").open("wb", buffering=0) as ballast:
+        for size in (1 << 20, 1):
+            with contextlib.suppress(OSError):
+                while ballast.write(b"x" * size) == size:
+                    pass
