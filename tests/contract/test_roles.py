@@ -167,7 +167,7 @@ def test_the_core_imports_nothing_that_a_host_may_lack() -> None:
 
 def test_no_variable_crosses_a_role_by_set_fact_but_the_run_and_its_verdict() -> None:
     allowed = re.compile(
-        r"stagegate_(run|run_id|known|asked|owner|observed|verdict|outcome)$|release_version$"
+        r"stagegate_(run|run_id|known|asked|owner|observed|verdict|failure|outcome)$|release_version$"
     )
     for path in task_files():
         role = path.parts[-3] if path.parts[-2] == "tasks" and "roles" in path.parts else ""

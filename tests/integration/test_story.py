@@ -47,6 +47,16 @@ RED = [
 ]
 
 
+def test_a_failure_that_reached_no_ledger_is_told_as_the_cause(deployed: Stage) -> None:
+    deployed.faults = {"h2": {"story_breaks": ["restart.start"]}}
+    assert deployed.run("-e release_version=1.1") != 0
+    assert deployed.live() == everywhere("1.0"), deployed.said()
+    told = deployed.record()
+    assert (told["verdict"], told["exit"]) == ("restored", 20)
+    assert told["message"]["what"].startswith("h2, restart: Play the service driver: ")
+    assert "no module was begun, as the test asks" in told["message"]["what"]
+
+
 @pytest.mark.parametrize(("place", "host", "back"), RED)
 def test_one_red_host_takes_every_touched_host_back(
     deployed: Stage, place: str, host: str, back: list[str]
