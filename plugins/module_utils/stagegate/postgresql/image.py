@@ -110,18 +110,20 @@ def dump_described(task: Task, connection: Connection, source: str, target: Path
     """
     tools = tools_for(connection)
     with snapshot(connection) as name, ThreadPoolExecutor(1) as aside:
+        # Sequences belong to no snapshot. Read before the dump reads them they are never ahead of
+        # it, and after the snapshot was taken never behind its rows.
+        sequences = read_sequences(connection)
         dumped = aside.submit(dump, task, tools, source, target, name)
         described = describe(task, connection, source)
         dumped.result()
-    return described
+    return {**described, "sequences": sequences}
 
 
 def describe(task: Task, connection: Connection, source: str) -> dict[str, Any]:
-    """What a database says of itself, as the manifest keeps it."""
+    """What a database says of itself at one instant, as the manifest keeps it."""
     schema = read_schema(connection, task.store.is_bookkeeping)
     properties = asdict(read_database(connection, source))
     return {
-        "sequences": read_sequences(connection),
         "server": connection.info.server_version,
         "cluster": str(value(connection, "SELECT system_identifier FROM pg_control_system()")),
         "schema": schema.fingerprint,
