@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from ansible import constants as C  # noqa: N812  # the name that Ansible gives it everywhere
 from ansible.plugins.action import ActionBase
 
-from stagegate.reserve import allocate
 from stagegate.validate import Problem, refused
 
 DOCUMENTATION = r"""
@@ -48,8 +48,7 @@ class ActionModule(ActionBase):
         """Refuse, or say nothing."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         problems = room_problems({**self._task.args["places"], "local_tmp": C.DEFAULT_LOCAL_TMP})
-        now = "nothing was changed, and no host was asked to"
-        return {**result, "changed": False, **(refused(problems, now) if problems else {})}
+        return {**result, **(refused(problems, "nothing was changed") if problems else {})}
 
 
 def room_problems(places: Mapping[str, str], room: int = ROOM) -> list[Problem]:
@@ -61,7 +60,7 @@ def room_problems(places: Mapping[str, str], room: int = ROOM) -> list[Problem]:
     for name, path in places.items():
         try:
             Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
-            take_and_give_back(Path(path), room)
+            take_and_give_back(path, room)
         except OSError as error:
             problems.append(
                 Problem(
@@ -73,10 +72,7 @@ def room_problems(places: Mapping[str, str], room: int = ROOM) -> list[Problem]:
     return problems
 
 
-def take_and_give_back(folder: Path, room: int) -> None:
-    """Own so many bytes in a folder for a moment."""
-    place = folder / f".room-{os.getpid()}"
-    try:
-        allocate(place, room)
-    finally:
-        place.unlink(missing_ok=True)
+def take_and_give_back(folder: str, room: int) -> None:
+    """Own so many bytes in a folder for a moment, without a name: a kill leaves nothing there."""
+    with tempfile.TemporaryFile(dir=folder) as taken:
+        os.posix_fallocate(taken.fileno(), 0, room)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stagegate.plan import PHASES
-
-HIDDEN = "its output may hold a secret and is not shown"
+from stagegate.record.console import HIDDEN
 
 
 def failure_of(result: dict[str, Any], task: dict[str, Any], host: str) -> dict[str, Any]:
@@ -19,12 +18,12 @@ def failure_of(result: dict[str, Any], task: dict[str, Any], host: str) -> dict[
     failed = [item for item in result.get("results") or [] if item.get("failed")]
     told = failed[0] if failed else result
     hidden = task.get("no_log") or result.get("_ansible_no_log") or told.get("_ansible_no_log")
-    words = HIDDEN if hidden else told.get("msg", "")
+    said = {"msg": HIDDEN} if hidden else told
     return {
         "host": host,
         "phase": next((phase for phase in PHASES if phase in (task.get("tags") or [])), ""),
-        "msg": f"{task.get('name', '')}: {words}".strip(": "),
-        **({"stagegate": told["stagegate"]} if "stagegate" in told else {}),
+        "msg": f"{task.get('name', '')}: {said.get('msg', '')}".strip(": "),
+        **({"stagegate": said["stagegate"]} if "stagegate" in said else {}),
     }
 
 

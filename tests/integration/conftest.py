@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.story.stage import HOSTS, Stage
+from tests.integration.story.stage import Stage, everywhere
 from tests.unit.sqlite.conftest import small_disk
 
 __all__ = ["small_disk"]
@@ -18,7 +18,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Three hosts after their first deployment; nobody deploys to these again."""
     stage = Stage(tmp_path_factory.mktemp("first"))
     assert stage.run("-e release_version=1.0") == 0, stage.said()
-    assert stage.live() == dict.fromkeys(HOSTS, "1.0")
+    assert stage.live() == everywhere("1.0")
     assert stage.locked() == []
     return stage
 

@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.story.stage import HOSTS, Stage
+from tests.integration.story.stage import HOSTS, Stage, everywhere
 
 ROOMY = "size=96m"
-
-
-def everywhere(version: str) -> dict[str, str]:
-    return dict.fromkeys(HOSTS, version)
 
 
 def make_room(disk: Path) -> None:

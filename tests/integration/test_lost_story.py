@@ -7,12 +7,8 @@ from pathlib import Path
 import yaml
 
 from stagegate.ledger import read_ledger
-from tests.integration.story.stage import DATA_HOST, HOSTS, ROOT, Stage
+from tests.integration.story.stage import DATA_HOST, HOSTS, ROOT, Stage, everywhere
 from tests.integration.story.sudo import become_by_sudo, needs_sudo
-
-
-def everywhere(version: str) -> dict[str, str]:
-    return dict.fromkeys(HOSTS, version)
 
 
 def touched(stage: Stage) -> list[str]:

@@ -14,7 +14,7 @@ from stagegate import conduct, reopening
 from stagegate.history import RunSummary, runs
 from stagegate.journal import Run, open_journal
 from stagegate.ledger import Entry, read_ledger
-from tests.integration.story.stage import HOSTS, ROOT, STORY, Stage
+from tests.integration.story.stage import HOSTS, ROOT, STORY, Stage, everywhere
 
 STRANGER = {"operator": "night", "controller": "c1", "controller_id": "c1/b/1/2", "started": "then"}
 RUN = "20260101T000000Z-abcd"
@@ -94,14 +94,14 @@ def test_a_rollback_that_one_host_refuses_goes_back_nowhere(deployed: Stage) -> 
     assert deployed.run(playbook="playbooks/rollback.yml") != 0
     assert "does not hold a number" in deployed.said()
     assert "nothing was put back on any host" in deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.live() == everywhere("1.1")
     assert [act for host in HOSTS for act in deployed.acts(host)] == []
     assert {last_run(deployed, host).verdict for host in HOSTS} == {"deployed"}
     assert [entries(deployed, host)[-2].step for host in ("h1", "h3")] == ["reopen", "reopen"]
     assert deployed.locked() == []
     (state(deployed, "h2") / "epoch").write_text(epoch)
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
 
 
 def test_a_rollback_and_a_deployment_that_both_died_leave_one_release(deployed: Stage) -> None:
@@ -113,7 +113,7 @@ def test_a_rollback_and_a_deployment_that_both_died_leave_one_release(deployed: 
     (state(deployed, "h3") / "heartbeat.json").unlink()
     assert deployed.locked() == ["h1", "h3"]
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.live() == everywhere("1.1")
     assert deployed.locked() == []
     assert [last_run(deployed, host).verdict for host in HOSTS] == [
         "restored",
@@ -121,7 +121,7 @@ def test_a_rollback_and_a_deployment_that_both_died_leave_one_release(deployed: 
         "deployed",
     ]
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1"), "what went back goes back once"
+    assert deployed.live() == everywhere("1.1"), "what went back goes back once"
 
 
 def test_a_host_that_was_lost_goes_back_with_its_run_whoever_took_it_since(deployed: Stage) -> None:
@@ -132,7 +132,7 @@ def test_a_host_that_was_lost_goes_back_with_its_run_whoever_took_it_since(deplo
     deployed.return_hosts()
     died_taking(deployed, "h2")
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []
 
 
@@ -221,7 +221,7 @@ def test_a_run_goes_on_when_nobody_reads_it_and_its_terminal_is_gone(deployed: S
     run = await_step(deployed, process, "release", before)
     os.killpg(process.pid, signal.SIGHUP)
     assert process.wait() == 0
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.live() == everywhere("1.1")
     for host in HOSTS:
         ended = last_run(deployed, host)
         assert (ended.id, ended.verdict) == (run, "deployed")
@@ -239,6 +239,6 @@ def test_a_run_that_dies_with_its_terminal_is_resumed(deployed: Stage) -> None:
     resumed = start(deployed, "1.1", "-e", f"resume={run}")
     said, _ = resumed.communicate()
     assert resumed.returncode == 0, said
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.live() == everywhere("1.1")
     assert {last_run(deployed, host).verdict for host in HOSTS} == {"deployed"}
     assert deployed.locked() == []

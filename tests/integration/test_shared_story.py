@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.story.stage import HOSTS, Stage
+from tests.integration.story.stage import HOSTS, Stage, everywhere
 from tests.integration.story.sudo import become_by_sudo, needs_sudo
 
 
@@ -15,7 +15,7 @@ from tests.integration.story.sudo import become_by_sudo, needs_sudo
 def first(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     stage = Stage(tmp_path_factory.mktemp("shared"), shared=True)
     assert stage.run("-e release_version=1.0") == 0, stage.said()
-    assert stage.live() == dict.fromkeys(HOSTS, "1.0")
+    assert stage.live() == everywhere("1.0")
     return stage
 
 
@@ -48,7 +48,7 @@ def went_back(order: list[str]) -> list[str]:
 
 def test_users_always_find_a_host(deployed: Stage) -> None:
     assert deployed.run("-e release_version=1.1") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.1")
+    assert deployed.live() == everywhere("1.1")
     order = deployed.order()
     assert closed_at_once(order) == 1
     assert order.index("db:migrate.seal:history") < order.index("h1:restart.start")
@@ -58,7 +58,7 @@ def test_users_always_find_a_host(deployed: Stage) -> None:
 def test_the_last_host_takes_all_back_one_after_the_other(deployed: Stage) -> None:
     deployed.faults = {"h3": {"story_fails": ["smoke.smoke"]}}
     assert deployed.run("-e release_version=1.1") != 0
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     order = deployed.order()
     assert [host for host in went_back(order) if host != "db"] == ["h3", "h2", "h1"]
     assert closed_at_once(order) == 1
@@ -94,7 +94,7 @@ def test_shared_data_go_back_by_their_class_when_no_host_writes(
     deployed.migration_class = migration_class
     deployed.faults = {"h2": {"story_fails": [place]}}
     assert deployed.run("-e release_version=1.1") != 0
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0"), deployed.said()
+    assert deployed.live() == everywhere("1.0"), deployed.said()
     order = deployed.order()
     mine = [line.split(":") for line in order if line.startswith("db:rollback.")]
     assert [act[1] for act in mine if act[2:] == ["history"]] == [
@@ -126,7 +126,7 @@ def test_nothing_starts_beside_data_that_did_not_go_back(deployed: Stage) -> Non
     assert deployed.record()["verdict"] == "fenced"
     deployed.faults = {}
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []
 
 
@@ -140,7 +140,7 @@ def test_a_lost_host_is_shut_out_and_put_back_when_it_returns(deployed: Stage) -
     deployed.faults = {}
     deployed.return_hosts()
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     assert deployed.acts("h2")[-1] == "rollback.open"
     assert deployed.locked() == []
 
@@ -159,7 +159,7 @@ def test_a_host_whose_sudo_is_narrowed_in_the_run_is_shut_out(deployed: Stage) -
     assert (record["verdict"], record["exit"]) == ("unknown", 30)
     deployed.faults = {}
     assert deployed.run(playbook="playbooks/rollback.yml") == 0, deployed.said()
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     assert deployed.locked() == []
 
 
@@ -168,5 +168,5 @@ def test_a_door_that_does_not_close_stops_no_service(deployed: Stage) -> None:
     assert deployed.run("-e release_version=1.1") != 0
     assert "quiesce.close" in deployed.acts("h2")
     assert "quiesce.hold" not in deployed.acts("h2")
-    assert deployed.live() == dict.fromkeys(HOSTS, "1.0")
+    assert deployed.live() == everywhere("1.0")
     assert deployed.record()["verdict"] == "restored"

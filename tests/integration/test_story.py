@@ -11,11 +11,7 @@ import pytest
 
 from stagegate.conduct import open_run
 from stagegate.journal import Run
-from tests.integration.story.stage import HOSTS, Stage
-
-
-def everywhere(version: str) -> dict[str, str]:
-    return dict.fromkeys(HOSTS, version)
+from tests.integration.story.stage import HOSTS, Stage, everywhere
 
 
 def test_a_good_release_goes_forward_in_waves(deployed: Stage) -> None:

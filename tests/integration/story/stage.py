@@ -31,6 +31,11 @@ DATA_HOST: dict[str, Any] = {
 }
 
 
+def everywhere(version: str) -> dict[str, str]:
+    """What ``Stage.live`` says when one release is live on all hosts."""
+    return dict.fromkeys(HOSTS, version)
+
+
 @dataclass
 class Stage:
     """Three local hosts with a live release, and what the next run does to them.

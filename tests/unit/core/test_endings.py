@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from plugins.filter.failure import HIDDEN, failure_of, first_failure
+from plugins.filter.failure import failure_of, first_failure
 from plugins.filter.rollback import door_keeper, lost_servers
 from plugins.filter.stagegate import ended_well, outcome_of
+from stagegate.record.console import HIDDEN
 
 RUN = {"exclusive": True}
 ALL = ["all"]
@@ -66,7 +67,7 @@ def test_the_failed_item_of_a_loop_speaks_for_it() -> None:
 @pytest.mark.parametrize(
     ("result", "task"),
     [
-        ({"failed": True, "msg": "canary"}, {**TASK, "no_log": True}),
+        ({"failed": True, "stagegate": {"what": "canary"}}, {**TASK, "no_log": True}),
         ({"failed": True, "msg": "canary", "_ansible_no_log": True}, TASK),
         (
             {"failed": True, "results": [{"failed": True, "msg": "canary"}]},
@@ -75,7 +76,9 @@ def test_the_failed_item_of_a_loop_speaks_for_it() -> None:
     ],
 )
 def test_what_may_hold_a_secret_is_not_told(result: dict[str, Any], task: dict[str, Any]) -> None:
-    assert failure_of(result, task, "h1")["msg"] == f"Put the archive on the host: {HIDDEN}"
+    told = failure_of(result, task, "h1")
+    assert told["msg"] == f"Put the archive on the host: {HIDDEN}"
+    assert "canary" not in str(told)
 
 
 def test_a_lost_host_and_one_that_others_ended_have_no_failure_of_their_own() -> None:

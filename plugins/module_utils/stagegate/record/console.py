@@ -23,6 +23,8 @@ TRACEBACK = "Traceback (most recent call last)"
 SAID_LINES = 5
 MOST_ITEMS = 3
 """Failed items of one loop that are told in full."""
+HIDDEN = "the output is hidden (no_log)"
+"""What is said of a task whose output may hold a secret."""
 PARTS = ("what", "said", "now", "untouched", "next")
 UNTOLD = {
     "now": "what was done until then stands in the ledger of each host",
@@ -151,7 +153,7 @@ def told_lines(result: Mapping[str, Any]) -> list[str]:
     """The four parts of one failed result, or its message and the end of what its command said."""
     parts = mapping(result.get("stagegate")) or shut_out(result)
     if "censored" in result:
-        parts = {"what": "the output is hidden (no_log)"}
+        parts = {"what": HIDDEN}
     elif not parts:
         parts = {
             "what": result.get("msg") or result.get("reason") or "no message",
