@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from .joining import join_until
 from .model import Reading, SourceFault, TooLate
 from .sources.http import read_answer
 from .sources.probe import Request
@@ -33,7 +34,7 @@ def run_traffic(traffic: Traffic, start: float) -> list[Reading]:
         worker.start()
     end = start + traffic.lasting + traffic.deadline + 1.0
     for worker in workers:
-        worker.join(max(0.0, end - time.monotonic()))
+        join_until(worker, end)
     return sorted(made, key=lambda reading: reading.t)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from .joining import join_until
 from .model import Reader, Reading, SourceFault
 from .sources.probe import TRAFFIC
 from .spec import Traffic
@@ -95,7 +96,7 @@ def run_window(
     for collector in collectors:
         reader = collector.reader
         end = start + max(reader.times, default=0.0) + reader.deadline + GRACE
-        collector.join(max(0.0, end - time.monotonic()))
+        join_until(collector, end)
     readings = {collector.reader.key: collector.result() for collector in collectors}
     readings[TRAFFIC] = requests
     return readings
