@@ -78,7 +78,7 @@ def test_each_start_has_an_instance_of_its_own_and_stops_with_status_0(unpacked,
         with started(unpacked("1.0"), path, program) as service:
             seen.append(service.get("/health")[1])
             service.process.send_signal(signal.SIGTERM)
-            assert service.process.wait(20) == 0
+            assert service.process.wait(5) == 0
     assert {health["version"] for health in seen} == {"1.0"}
     assert seen[0]["instance_id"] != seen[1]["instance_id"]
 

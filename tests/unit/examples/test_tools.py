@@ -26,7 +26,7 @@ def written(unpacked, migrated, tmp_path_factory):
         assert done.returncode == 0, done.stderr
         assert run_tool("checker", "--url", service.url, "--log", log).returncode == 0
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(20) == 0
+        assert service.process.wait(5) == 0
     return path, log
 
 

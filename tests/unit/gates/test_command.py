@@ -78,7 +78,7 @@ def test_a_late_program_is_killed_with_all_that_it_started(tmp_path: Path) -> No
     result = judged(program, deadline=3)
     assert result.verdict == "unknown"
     assert "the program did not end within 3 s" in result.reason
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 8
     for pid in noted.read_text().split():
         assert is_gone(int(pid))
 

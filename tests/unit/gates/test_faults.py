@@ -274,7 +274,7 @@ def test_a_window_ends_although_a_server_never_does(service: FakeService) -> Non
     service.fault = "drip"
     began = time.monotonic()
     ask(spec_of(histogram_gate(service.base), base=service.base))
-    assert time.monotonic() - began < 10  # window, deadline and grace are 1.4 s
+    assert time.monotonic() - began < 0.1 + 0.3 + 1.0 + 1.0  # window, deadline, grace, and a margin
 
 
 def test_services_of_a_system_may_have_no_health() -> None:

@@ -74,7 +74,7 @@ def test_what_gives_no_single_finite_number_is_unknown(database: Path, query: st
 def test_a_query_is_interrupted_at_its_deadline(database: Path) -> None:
     began = time.monotonic()
     result = judged(database, ENDLESS)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 3
     assert "no answer within 0.5 s" in result.reason
 
 

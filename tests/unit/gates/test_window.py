@@ -25,7 +25,7 @@ from tests.unit.gates.helpers import (
 def test_all_sources_are_read_at_once() -> None:
     """Each read waits until all three are under way; one after the other they would never end."""
     together = threading.Barrier(3)
-    readers = [Reader((i,), lambda: together.wait(20), (0.0,), 20.0) for i in range(3)]
+    readers = [Reader((i,), lambda: together.wait(5), (0.0,), 5.0) for i in range(3)]
     readings = run_window(readers, None)
     assert [readings[(i,)][0].failure for i in range(3)] == [""] * 3
 
