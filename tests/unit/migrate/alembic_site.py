@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,19 +171,10 @@ class Site:
         """True when a table or an index exists."""
         return self.sql(f"SELECT to_regclass('{name}') IS NOT NULL", database) == "t"
 
-    def is_left(self, within: float = 10.0) -> bool:
-        """True as soon as the server has no session of any run.
-
-        A session whose client closed it ends by itself, a moment later: on a busy machine it can
-        still be seen by the next one.
-        """
+    def sessions(self) -> int:
+        """How many sessions of any run the server has."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stagegate/%'"
-        end = time.monotonic() + within
-        while time.monotonic() < end:
-            if self.sql(query) == "0":
-                return True
-            time.sleep(0.02)
-        return False
+        return int(self.sql(query))
 
     @property
     def entries(self) -> tuple[Entry, ...]:

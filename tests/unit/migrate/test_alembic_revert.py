@@ -108,7 +108,7 @@ def test_going_back_leads_down_to_the_recorded_revision_and_keeps_the_rows(site:
     assert site.last("revert:history").state["after"]["revision"] == "r1"
     again = site.revert(place, **reversible(site))
     assert again["reverted"] == []
-    assert site.is_left()
+    assert site.sessions() == 0
 
 
 def test_going_back_to_nothing_asks_for_the_base(site: Site) -> None:
