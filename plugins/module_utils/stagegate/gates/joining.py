@@ -1,4 +1,4 @@
-"""Waiting for a thread so that an operator who interrupts the module is heeded."""
+"""Waiting for a thread in a way that heeds signals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def join_until(thread: threading.Thread, end: float) -> None:
 
     Python handles signals in the main thread alone. One that the system gives to another thread, or
     that comes in the moment before the wait begins, does not wake it: a wait of one piece would
-    hold Ctrl-C back until its end.
+    hold SIGINT back until its end.
     """
     while thread.is_alive() and (left := end - time.monotonic()) > 0:
         thread.join(min(left, HEED))
