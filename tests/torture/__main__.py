@@ -6,12 +6,13 @@ import argparse
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
+from tests.lab import LabError
 from tests.torture.case import Case, Result
 from tests.torture.fleet import FleetWorld
 from tests.torture.local import LocalWorld
-from tests.torture.sweep import Covered, cases, known_points, prepare, sweep
+from tests.torture.sweep import Covered, cases, is_prepared, known_points, prepare, sweep
 from tests.torture.systems import LOCAL, SPARKLE
 from tests.torture.world import PLACE, World
 
@@ -19,7 +20,7 @@ from tests.torture.world import PLACE, World
 def ready(name: str, fresh: bool) -> World:
     """The world of a system, made and known."""
     world: World = LocalWorld(LOCAL[name]) if name in LOCAL else FleetWorld()
-    if fresh or not world.is_ready():
+    if fresh or not is_prepared(world):
         world.make()
         prepare(world, world.directory / "prepare")
     return world
@@ -34,10 +35,12 @@ def told(result: Result) -> str:
 
 def play_system(name: str, options: argparse.Namespace, results: list[Result]) -> None:
     """Play one system's cases until the time is up."""
-    until = time.monotonic() + options.seconds
+    covered = Covered(PLACE / f"covered-{name}-{options.seed}.jsonl")
+    if options.fresh:
+        covered.forget()
     world = ready(name, options.fresh)
     wanted = cases(name, known_points(world), options.seed)
-    covered = Covered(PLACE / f"covered-{name}-{options.seed}.jsonl")
+    until = time.monotonic() + options.seconds
     for result in sweep(world, chosen(wanted, options.only), covered, until):
         results.append(result)
         print(told(result), flush=True)
@@ -77,18 +80,31 @@ def table(results: list[Result]) -> str:
 def main() -> int:
     """Play; the exit status is 0 when nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1800.0)
+    parser.add_argument("--seconds", type=float, default=1800.0, help="without making the worlds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--systems", default=",".join((*LOCAL, SPARKLE.name)))
     parser.add_argument("--only", default="", help="only cases whose name has this in it")
-    parser.add_argument("--fresh", action="store_true", help="make the worlds anew")
+    parser.add_argument("--fresh", action="store_true", help="make the worlds and the list anew")
     options = parser.parse_args()
     results: list[Result] = []
     with ThreadPoolExecutor() as pool:
         names = options.systems.split(",")
-        list(pool.map(lambda name: play_system(name, options, results), names))
+        playing = {name: pool.submit(play_system, name, options, results) for name in names}
     print(table(results))
-    return 1 if any(result.violations for result in results) or not results else 0
+    stopped = {name: error for name, played in playing.items() if (error := stop_of(played))}
+    for name, error in stopped.items():
+        print(f"{name} was not played to the end of the time: {error}", file=sys.stderr)
+    violated = any(result.violations for result in results)
+    return 1 if violated or stopped or not results else 0
+
+
+def stop_of(played: Future[None]) -> LabError | None:
+    """What a system's world could not do; None when nothing."""
+    try:
+        played.result()
+    except LabError as error:
+        return error
+    return None
 
 
 if __name__ == "__main__":

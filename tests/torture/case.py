@@ -15,6 +15,7 @@ from pathlib import Path
 from stagegate.errors import StagegateError
 from stagegate.history import last_change, live_release, unfinished
 from tests.scenario.invariants import Seen, violations, violations_at_the_end
+from tests.torture.checkout import code
 from tests.torture.command import Command
 from tests.torture.overlay import Order, arm
 from tests.torture.points import Point
@@ -63,7 +64,8 @@ class Case:
 class Result:
     """How a case went: ``reached`` is false when the run never came to the point.
 
-    ``ended`` is the release that is live in the end, or how the run ended without the point.
+    ``ended`` is the release that is live in the end, or how the run ended without the point;
+    ``code`` names what was played.
     """
 
     case: str
@@ -72,6 +74,7 @@ class Result:
     violations: tuple[str, ...]
     ended: str = ""
     date: str = ""
+    code: str = ""
 
 
 class Player:
@@ -111,7 +114,8 @@ class Player:
             self.found.append(f"R {type(error).__name__}: {error}")
         took = round(time.monotonic() - began, 1)
         today = datetime.now(timezone.utc).date().isoformat()
-        return Result(self.case.name, reached, took, tuple(self.found), self.release, today)
+        found = tuple(self.found)
+        return Result(self.case.name, reached, took, found, self.release, today, code())
 
     def first_command(self) -> tuple[str, ...]:
         """What the operator typed."""

@@ -61,12 +61,11 @@ class FleetWorld:
             host.machine.snapshot(self.directory / f"{moment}-{name}.img")
         (self.directory / IDENTITIES).write_text(json.dumps(self._identities()), encoding="utf-8")
 
-    def is_ready(self) -> bool:
-        """Tell whether moments are kept, of these machines: others would have other host keys."""
+    def is_whole(self) -> bool:
+        """Tell whether the machines are those of the moments: others have other host keys."""
         place = self.directory / IDENTITIES
         kept = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
-        points = (self.directory / "points.json").exists()
-        return bool(points and kept and kept == self._identities())
+        return bool(kept) and kept == self._identities()
 
     def _identities(self) -> dict[str, str]:
         """The host key of each machine that exists."""

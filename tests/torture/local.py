@@ -30,6 +30,7 @@ from tests.torture.systems import QUICK, LocalSystem
 from tests.torture.world import CGROUPS, PLACE
 
 DISK_BYTES = 600 << 20
+SERVED_WITHIN = 60.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -41,6 +42,12 @@ def free_ports(count: int) -> list[int]:
     for each in held:
         each.close()
     return found
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 class LocalWorld:
@@ -132,9 +139,9 @@ class LocalWorld:
         finally:
             self.cgroup.thaw()
 
-    def is_ready(self) -> bool:
-        """Tell whether the moments that cases begin at are kept, and the points known."""
-        return (self.directory / "points.json").exists()
+    def is_whole(self) -> bool:
+        """Tell whether all that the kept moments need is still there: they are files of its own."""
+        return (self.directory / "ports.json").exists()
 
     def go_back(self, moment: str) -> None:
         """Be at a kept moment again, with the services running as they did."""
@@ -142,6 +149,8 @@ class LocalWorld:
         disk.copy_image(self.directory / f"{moment}.img", self.files.disk_image)
         self.boot()
         self._start_services()
+        served = f"service of {self.system.name} at its kept moment (--fresh makes it anew)"
+        wait_for(lambda: all(map(listens, self.ports.values())), SERVED_WITHIN, served)
 
     def _start_services(self) -> None:
         daemon = Daemon(self.state / "supervisor", self.system.name)

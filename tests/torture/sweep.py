@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.torture.case import FAULTS, WAYS_ON, Case, Player, Result, order_to_be_red
+from tests.torture.checkout import checkout, code
 from tests.torture.command import Command
 from tests.torture.overlay import arm
 from tests.torture.points import Point, points_of
@@ -44,7 +46,17 @@ def prepare(world: World, scratch: Path) -> None:
     red = learn(world, scratch / "red", "restored", deploy(second), made_red)
     points["red"] = [p for p in red if p.phase in ("rollback", "report")]
     written = {run: [asdict(point) for point in found] for run, found in points.items()}
-    (world.directory / "points.json").write_text(json.dumps(written), encoding="utf-8")
+    told = {"made_with": checkout(), "points": written}
+    (world.directory / "points.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def is_prepared(world: World) -> bool:
+    """Tell whether this checkout made the moments that cases begin at, and they are there."""
+    place = world.directory / "points.json"
+    if not place.exists():
+        return False
+    made_with = json.loads(place.read_text(encoding="utf-8")).get("made_with")
+    return made_with == checkout() and world.is_whole()
 
 
 def deploy(release: str) -> tuple[str, ...]:
@@ -76,8 +88,8 @@ def well(command: Command, verdict: str) -> None:
 
 def known_points(world: World) -> dict[str, list[Point]]:
     """The points that `prepare` learned."""
-    written = json.loads((world.directory / "points.json").read_text(encoding="utf-8"))
-    return {run: [Point(**point) for point in found] for run, found in written.items()}
+    told = json.loads((world.directory / "points.json").read_text(encoding="utf-8"))
+    return {run: [Point(**point) for point in found] for run, found in told["points"].items()}
 
 
 def cases(system: str, points: dict[str, list[Point]], seed: int) -> list[Case]:
@@ -142,12 +154,21 @@ class Covered:
         self.place.parent.mkdir(parents=True, exist_ok=True)
 
     def results(self) -> list[Result]:
-        """Every result so far."""
+        """The newest result of each case so far."""
         if not self.place.exists():
             return []
         lines = self.place.read_text(encoding="utf-8").splitlines()
         read = [json.loads(line) for line in lines]
-        return [Result(**{**told, "violations": tuple(told["violations"])}) for told in read]
+        results = [Result(**{**told, "violations": tuple(told["violations"])}) for told in read]
+        return list({result.case: result for result in results}.values())
+
+    def held(self) -> set[str]:
+        """The cases that this code played without a violation: they are not played again."""
+        return {r.case for r in self.results() if r.code == code() and not r.violations}
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.place.unlink(missing_ok=True)
 
     def add(self, result: Result) -> None:
         """Keep one more."""
@@ -157,7 +178,7 @@ class Covered:
 
 def sweep(world: World, wanted: list[Case], covered: Covered, until: float) -> Iterator[Result]:
     """Play what is not covered yet, until the time (monotonic seconds) is up."""
-    known = {result.case for result in covered.results()}
+    known = covered.held()
     for case in wanted:
         if time.monotonic() > until:
             return
@@ -167,6 +188,7 @@ def sweep(world: World, wanted: list[Case], covered: Covered, until: float) -> I
         if result.violations:
             kept = world.directory / "violations" / case.name.replace("/", "_")
             kept.parent.mkdir(exist_ok=True)
+            shutil.rmtree(kept, ignore_errors=True)
             (world.directory / "case").rename(kept)
         covered.add(result)
         yield result

@@ -70,8 +70,8 @@ class World(Protocol):
     def make(self) -> None:
         """Make it anew, with nothing deployed."""
 
-    def is_ready(self) -> bool:
-        """Tell whether the moments that cases begin at are kept, and the points known."""
+    def is_whole(self) -> bool:
+        """Tell whether all that the kept moments need is still there."""
 
     def save(self, moment: str) -> None:
         """Keep this moment."""
