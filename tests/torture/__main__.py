@@ -41,10 +41,12 @@ def play_system(name: str, options: argparse.Namespace, results: list[Result]) -
     world = ready(name, options.fresh)
     wanted = cases(name, known_points(world), options.seed)
     until = time.monotonic() + options.seconds
-    for result in sweep(world, chosen(wanted, options.only), covered, until):
-        results.append(result)
-        print(told(result), flush=True)
-    world.rest()
+    try:
+        for result in sweep(world, chosen(wanted, options.only), covered, until):
+            results.append(result)
+            print(told(result), flush=True)
+    finally:
+        world.rest()
 
 
 def chosen(wanted: list[Case], only: str) -> list[Case]:

@@ -149,7 +149,7 @@ class LocalWorld:
         disk.copy_image(self.directory / f"{moment}.img", self.files.disk_image)
         self.boot()
         self._start_services()
-        served = f"service of {self.system.name} at its kept moment (--fresh makes it anew)"
+        served = f"service by {self.system.name} as it was kept (--fresh makes it anew)"
         wait_for(lambda: all(map(listens, self.ports.values())), SERVED_WITHIN, served)
 
     def _start_services(self) -> None:
