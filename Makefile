@@ -6,6 +6,8 @@ TESTS := tests/unit tests/contract tests/integration tests/security
 
 # Ansible starts in half the time from compiled files, so a machine-wide ban on them stops here.
 unexport PYTHONDONTWRITEBYTECODE
+# A module comes on its interpreter's standard input, which would read it byte by byte.
+unexport PYTHONUNBUFFERED
 # molecule and ansible-lint look their helpers up on PATH.
 export PATH := $(VENV)/bin:$(PATH)
 # Named, so that neither a world-writable checkout nor a setting of the caller hides ours.
