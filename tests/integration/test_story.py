@@ -20,6 +20,7 @@ def test_a_good_release_goes_forward_in_waves(deployed: Stage) -> None:
     assert deployed.record()["verdict"] == "deployed"
     assert [deployed.acts(host).count("restart.start") for host in HOSTS] == [1, 1, 1]
     assert deployed.judged() == HOSTS
+    assert "rollback" not in deployed.roles(), "a task of the way back cost a process for each host"
 
 
 def test_the_same_release_again_touches_nothing(deployed: Stage) -> None:

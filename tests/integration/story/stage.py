@@ -176,6 +176,11 @@ class Stage:
         value: dict[str, Any] = json.loads(places[-1].read_text())
         return value
 
+    def roles(self) -> set[str]:
+        """The roles of which a task was begun for any host, were it only to skip it."""
+        begun = (e["event_data"] for e in self.events if e["event"] == "runner_on_start")
+        return {str(data.get("role", "")) for data in begun}
+
     def judged(self) -> list[str]:
         """The hosts in the order in which their gates were green."""
         return [
