@@ -115,6 +115,7 @@ class CallbackModule(DefaultCallback):
             self._board.begin(host.get_name(), time.monotonic())
             self._redraw()
         self._default("v2_runner_on_start", host, task)
+        self._screen.write_out()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A task went well; a record among the results is kept for the end."""

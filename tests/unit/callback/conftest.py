@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[3]
 PROJECT = Path(__file__).parent / "project"
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 DEADLINE = 120
-LEFT_OUT = ("ANSIBLE_CONFIG", "CI", "PYTHONDONTWRITEBYTECODE", "STAGEGATE_PLAIN", "TERM")
+LEFT_OUT = (
+    "ANSIBLE_CONFIG",
+    "CI",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "STAGEGATE_PLAIN",
+    "TERM",
+)
 
 
 @dataclass(frozen=True)

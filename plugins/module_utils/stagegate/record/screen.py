@@ -77,6 +77,15 @@ class Screen:
                 self.display.display(text, **how)
                 sys.stdout.flush()
 
+    def write_out(self) -> None:
+        """Write what still waits to be written, whoever printed it.
+
+        Ansible does so before it starts a task, and leaves the task out without a word where that
+        fails: the run would end with 0 and have done nothing.
+        """
+        with self.surviving():
+            sys.stdout.flush()
+
     @contextmanager
     def surviving(self) -> Iterator[None]:
         """Go on in silence when writing fails."""
